@@ -1,0 +1,1 @@
+"""Retrieve, rerank, answer: with citations, offline by default."""

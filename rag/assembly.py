@@ -1,0 +1,82 @@
+"""From settings to parts: the one place that knows how they fit together."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from threading import RLock
+from typing import cast
+
+from rag.calibrations import find_calibration
+from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.generators.base import Parts as GeneratorParts
+from rag.index import Index
+from rag.ingest import Ingestor, Progress, fingerprint, silent
+from rag.pipeline import Pipeline
+from rag.protocols import Chunker, Embedder, Generator, TokenEncoder
+from rag.rerankers.base import Parts as RerankerParts
+from rag.retrieval import IndexRetriever
+from rag.selection import Rule
+from rag.settings import Settings
+
+
+class Assembly:
+    """Builds each part once, when it is first needed: an ingest needs no generator and no key for one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = RLock()
+
+    @cached_property
+    def index(self) -> Index:
+        return Index(self.settings.store.path, self.settings.store.build())
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return self.settings.embedder.build()
+
+    @cached_property
+    def chunker(self) -> Chunker:
+        return self.settings.chunker.build(self.embedder)
+
+    def ingestor(self, progress: Progress = silent) -> Ingestor:
+        return Ingestor(self.index, self.settings.loader, self.chunker, self.embedder, progress)
+
+    @cached_property
+    def generator(self) -> Generator:
+        return self.settings.generator.build(GeneratorParts(self._token_encoder))
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Refuses an index that other settings made."""
+        settings = self.settings
+        self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
+        self.index.check_whole()
+        reranker = settings.reranker.build(RerankerParts(self.index.catalog, self._token_encoder))
+        calibration = find_calibration(reranker.card, self.embedder.card, settings.reranker.calibration)
+        threshold = settings.reranker.threshold
+        first = settings.retriever
+        return Pipeline(
+            embedder=self.embedder,
+            retriever=IndexRetriever(self.index, first.kind, first.top_n, first.rrf_k),
+            reranker=reranker,
+            calibration=calibration,
+            rule=Rule(
+                top_k=settings.reranker.top_k,
+                threshold=calibration.threshold or 0.0 if threshold is None else threshold,
+                ratio=settings.reranker.ratio,
+                duplicates=settings.selection.duplicates,
+                budget=settings.selection.budget,
+                order=settings.selection.order,
+            ),
+            generator=lambda: self.generator,
+        )
+
+    def _token_encoder(self) -> TokenEncoder:
+        """The embedder where it has token vectors; else the bundled model, for tokens alone."""
+        if self.embedder.card.tokens:
+            return cast(TokenEncoder, self.embedder)
+        return self._bundled
+
+    @cached_property
+    def _bundled(self) -> TokenEncoder:
+        return SentenceTransformersSettings().build()

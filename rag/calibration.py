@@ -1,0 +1,80 @@
+"""From a raw score and the first stage's evidence to P(relevant): one scale for every reranker.
+
+A calibration belongs to one reranker, model and embedder. It is a logistic model over features that
+are absolute or relative to the whole index, never to the candidates at hand: a passage's relevance
+is the same whichever others were retrieved with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.errors import ConfigError
+from rag.types import Evidence
+
+Transform = Literal["identity", "logit"]
+FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_best")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """`transform` says what the raw score is: a logit as it stands, or a probability to be made one.
+
+    `threshold` is the default for this scale; None where nothing was fitted.
+    """
+
+    name: str
+    weights: Mapping[str, float]
+    bias: float = 0.0
+    transform: Transform = "identity"
+    fitted_on: str = ""
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := self.weights.keys() - set(FEATURES):
+            raise ConfigError(f"calibration {self.name}: unknown features {sorted(unknown)}; there are {FEATURES}")
+
+    def logit(self, score: float, evidence: Evidence) -> float:
+        """What passages are sorted on: a saturated probability would tie."""
+        features = self.features(score, evidence)
+        return self.bias + sum(weight * self._needed(name, features) for name, weight in self.weights.items())
+
+    def features(self, score: float, evidence: Evidence) -> dict[str, float | None]:
+        return {"score": _logit(score) if self.transform == "logit" else score, **evidence_features(evidence)}
+
+    def _needed(self, name: str, features: Mapping[str, float | None]) -> float:
+        value = features[name]
+        if value is None:
+            raise ConfigError(
+                f"calibration {self.name} needs {name!r}, which this first stage does not give: "
+                "name another in reranker.calibration"
+            )
+        return value
+
+
+def evidence_features(evidence: Evidence) -> dict[str, float | None]:
+    share = None
+    if evidence.bm25 is not None and evidence.bm25_best is not None:
+        share = evidence.bm25 / evidence.bm25_best if evidence.bm25_best > 0 else 0.0
+    return {
+        "cosine": evidence.cosine,
+        "cosine_reference": evidence.cosine_reference,
+        "bm25_share": share,
+        "bm25_best": evidence.bm25_best,
+    }
+
+
+def sigmoid(logit: float) -> float:
+    # Split by sign: exp of a large positive number would overflow.
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    grown = math.exp(logit)
+    return grown / (1.0 + grown)
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(clipped / (1 - clipped))

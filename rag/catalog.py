@@ -1,0 +1,359 @@
+"""The truth about the index: which documents are in it, their passages, and every embedding ever paid for.
+
+One SQLite file beside the vectors. Chroma and the lexical index are derived from it and can be
+rebuilt from it without one embedding call. A passage that has no row here does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import local
+from typing import Any, cast
+from uuid import uuid4
+
+import numpy as np
+
+from rag.errors import StoreError
+from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
+
+SCHEMA_VERSION = "1"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    source TEXT PRIMARY KEY, hash TEXT NOT NULL, documents INTEGER NOT NULL, skipped TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL UNIQUE, file TEXT NOT NULL, hash TEXT NOT NULL,
+    markup TEXT NOT NULL, metadata TEXT NOT NULL, pages TEXT NOT NULL, text BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_by_file ON documents (file);
+CREATE TABLE IF NOT EXISTS chunks (
+    id TEXT PRIMARY KEY, document_id TEXT NOT NULL, ordinal INTEGER NOT NULL, text TEXT NOT NULL,
+    start INTEGER NOT NULL, end INTEGER NOT NULL, headings TEXT NOT NULL, page INTEGER,
+    reading TEXT NOT NULL, key BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS chunks_by_document ON chunks (document_id);
+CREATE INDEX IF NOT EXISTS chunks_by_key ON chunks (key);
+CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB);
+-- Ids whose place in Chroma and the lexical index may differ from what `chunks` says.
+CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
+-- Embeddings that lost a chunk: swept once nothing else refers to them.
+CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
+"""
+
+_CHUNK = """
+SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.reading, d.metadata
+FROM chunks c JOIN documents d ON d.id = c.document_id
+"""
+_UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
+# One parameter whatever the number of ids: SQLite's own limit on parameters never applies.
+_IN = "IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that is wholly in the index: its hash, its documents, and what of it was skipped."""
+
+    hash: str
+    documents: int
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document as it is to stand in the ledger: with its passages and the keys of their embeddings."""
+
+    document: Document
+    file: str
+    hash: str
+    chunks: tuple[Chunk, ...]
+    keys: tuple[bytes, ...]
+
+
+class Catalog:
+    """A connection a thread; readers are never blocked by the writer (WAL)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = local()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._create()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
+        if (found := self.meta("schema")) != SCHEMA_VERSION:
+            raise StoreError(f"{path} was written by another version of rag (schema {found}): use that version")
+
+    def _create(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'dirty'").fetchone():
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        if self.meta("schema") is None:
+            self.set_meta(schema=SCHEMA_VERSION)
+
+    # --- what the index is ---------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, **values: str) -> None:
+        with self._write() as db:
+            _set_meta(db, values)
+
+    def identity(self) -> str:
+        """This catalog's own name, given once."""
+        with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid4().hex[:12],))
+        return cast(str, self.meta("identity"))
+
+    def counts(self) -> tuple[int, int]:
+        """Documents and chunks."""
+        row = self._db.execute("SELECT (SELECT COUNT(*) FROM documents), (SELECT COUNT(*) FROM chunks)").fetchone()
+        return int(row[0]), int(row[1])
+
+    def text_bytes(self) -> int:
+        row = self._db.execute("SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM chunks").fetchone()
+        return int(row[0])
+
+    # --- reading --------------------------------------------------------------------------
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Those of the ids that exist: a passage whose document is not in the ledger is invisible."""
+        rows = self._db.execute(f"{_CHUNK} WHERE c.id {_IN}", (json.dumps(ids),))
+        return {row[0]: _chunk(row) for row in rows}
+
+    def chunks_of(self, source: str) -> list[Chunk]:
+        rows = self._db.execute(f"{_CHUNK} WHERE d.source = ? ORDER BY c.ordinal", (source,))
+        return [_chunk(row) for row in rows]
+
+    def all_chunks(self, size: int) -> Iterator[list[Chunk]]:
+        """Every chunk, `size` at a time, in the order of their ids."""
+        last = ""
+        while rows := self._db.execute(f"{_CHUNK} WHERE c.id > ? ORDER BY c.id LIMIT ?", (last, size)).fetchall():
+            yield [_chunk(row) for row in rows]
+            last = rows[-1][0]
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Floats]:
+        rows = self._db.execute(
+            f"SELECT c.id, e.vector FROM chunks c JOIN embeddings e ON e.key = c.key WHERE c.id {_IN}",
+            (json.dumps(ids),),
+        )
+        return {row[0]: np.frombuffer(row[1], np.float32) for row in rows}
+
+    def tokens(self, chunks: Sequence[Chunk]) -> list[Bits | None]:
+        """The token bits kept at ingest, in the order given."""
+        rows = self._db.execute(
+            "SELECT c.id, e.tokens, LENGTH(e.vector) / 32 FROM chunks c JOIN embeddings e ON e.key = c.key "
+            f"WHERE c.id {_IN}",
+            (json.dumps([chunk.id for chunk in chunks]),),
+        )
+        found = {id_: _bits(blob, width) for id_, blob, width in rows if blob}
+        return [found.get(chunk.id) for chunk in chunks]
+
+    def entries(self) -> Iterator[Entry]:
+        """Every document with its file and hash, to be cut anew: without its chunks."""
+        rows = self._db.execute(
+            "SELECT id, text, source, metadata, markup, pages, file, hash FROM documents ORDER BY source"
+        )
+        for *document, file, content in rows:
+            yield Entry(_document(tuple(document)), file, content, (), ())
+
+    def document_ids(self, sources: Sequence[str]) -> list[str]:
+        rows = self._db.execute(f"SELECT id FROM documents WHERE source {_IN}", (json.dumps(sources),))
+        return [row[0] for row in rows]
+
+    def sources(self) -> list[tuple[str, str]]:
+        """(source, file) of each document: a file such as a jsonl can hold many."""
+        return self._db.execute("SELECT source, file FROM documents ORDER BY source").fetchall()
+
+    def files(self) -> dict[str, FileRecord]:
+        rows = self._db.execute("SELECT source, hash, documents, skipped FROM files")
+        return {s: FileRecord(h, n, tuple(Skipped(*item) for item in json.loads(j))) for s, h, n, j in rows}
+
+    def hashes(self, file: str) -> dict[str, str]:
+        """Id and hash of each document that came from this file."""
+        return dict(self._db.execute("SELECT id, hash FROM documents WHERE file = ?", (file,)))
+
+    def metadata_keys(self) -> list[str]:
+        rows = self._db.execute("SELECT DISTINCT j.key FROM documents d, json_each(d.metadata) j ORDER BY 1")
+        return [row[0] for row in rows]
+
+    # --- the embedding cache --------------------------------------------------------------
+
+    def missing(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Those of the keys that have no embedding yet, once each, in the order given."""
+        wanted = list(dict.fromkeys(keys))
+        known = {row[0] for row in self._by_keys("SELECT key FROM embeddings", wanted)}
+        return [key for key in wanted if key not in known]
+
+    def put_embeddings(self, keys: Sequence[bytes], encoded: Sequence[PassageVectors]) -> None:
+        rows = [
+            (key, e.vector.astype(np.float32).tobytes(), None if e.tokens is None else e.tokens.tobytes())
+            for key, e in zip(keys, encoded, strict=True)
+        ]
+        with self._write() as db:
+            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+
+    def cached_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
+        rows = self._by_keys("SELECT key, vector FROM embeddings", keys)
+        return {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+
+    def _by_keys(self, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        # Keys are bytes, which JSON cannot carry: a bounded list of parameters at a time instead.
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            yield from self._db.execute(f"{select} WHERE key IN ({','.join('?' * len(part))})", part)
+
+    # --- writing, under the writer's lock ---------------------------------------------------
+
+    def mark_dirty(self, ids: Iterable[str]) -> None:
+        with self._write() as db:
+            db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in ids))
+
+    def dirty(self) -> list[str]:
+        return [row[0] for row in self._db.execute("SELECT id FROM dirty")]
+
+    def dirty_count(self) -> int:
+        return int(self._db.execute("SELECT COUNT(*) FROM dirty").fetchone()[0])
+
+    def clear_dirty(self) -> None:
+        with self._write() as db:
+            db.execute("DELETE FROM dirty")
+
+    def commit(self, entries: Sequence[Entry], gone: Sequence[str], files: Mapping[str, FileRecord]) -> list[str]:
+        """The moment at which documents become visible, are replaced, or vanish: one transaction.
+
+        `gone` are document ids. Returns the chunk ids that are stale now; they are dirty until
+        `clear_dirty`.
+        """
+        with self._write() as db:
+            old = [*gone, *(entry.document.id for entry in entries)]
+            stale_rows = db.execute(f"SELECT id, key FROM chunks WHERE document_id {_IN}", (json.dumps(old),)).fetchall()
+            db.execute(f"DELETE FROM chunks WHERE document_id {_IN}", (json.dumps(old),))
+            db.execute(f"DELETE FROM documents WHERE id {_IN}", (json.dumps(old),))
+            _insert(db, entries)
+            db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+                ((s, r.hash, r.documents, json.dumps([(k.source, k.reason) for k in r.skipped])) for s, r in files.items()),
+            )
+            new = {chunk.id for entry in entries for chunk in entry.chunks}
+            stale = [id_ for id_, _ in stale_rows if id_ not in new]
+            db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in stale))
+            db.executemany("INSERT OR IGNORE INTO freed VALUES (?)", ((key,) for _, key in stale_rows))
+            return stale
+
+    def forget_files(self, files: Sequence[str]) -> None:
+        with self._write() as db:
+            db.execute(f"DELETE FROM files WHERE source {_IN}", (json.dumps(files),))
+
+    def replace_all(self, entries: Sequence[Entry], **meta: str) -> None:
+        """Every document anew, with the settings they were cut and encoded by: one transaction."""
+        with self._write() as db:
+            db.execute("DELETE FROM chunks")
+            db.execute("DELETE FROM documents")
+            _insert(db, entries)
+            _set_meta(db, meta)
+
+    def sweep(self) -> None:
+        """Drops the embeddings of removed and replaced texts, unless another chunk has the same text."""
+        with self._write() as db:
+            db.execute(f"DELETE FROM embeddings WHERE key IN (SELECT key FROM freed) AND {_UNUSED}")
+            db.execute("DELETE FROM freed")
+
+    def drop_unused_embeddings(self) -> None:
+        """All that no chunk refers to: what an embedder left behind that is not in use any more."""
+        with self._write() as db:
+            db.execute(f"DELETE FROM embeddings WHERE {_UNUSED}")
+            db.execute("DELETE FROM freed")
+
+    # --- connections ----------------------------------------------------------------------
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "db"):
+            # Autocommit: a transaction is opened where one is meant, by _write.
+            self._local.db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        return cast(sqlite3.Connection, self._local.db)
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    db.executemany(
+        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (_document_row(entry) for entry in entries),
+    )
+    db.executemany(
+        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
+    )
+
+
+def _set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+
+def _document_row(entry: Entry) -> tuple[Any, ...]:
+    d = entry.document
+    text = zlib.compress(d.text.encode("utf-8"), level=1)
+    return d.id, d.source, entry.file, entry.hash, d.markup, json.dumps(dict(d.metadata)), json.dumps(d.pages), text
+
+
+def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
+    return (
+        c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page, c.reading, key,
+    )  # fmt: skip
+
+
+def _chunk(row: tuple[Any, ...]) -> Chunk:
+    id_, document_id, source, ordinal, text, start, end, headings, page, reading, metadata = row
+    return Chunk(
+        id=id_,
+        document_id=document_id,
+        source=source,
+        ordinal=ordinal,
+        text=text,
+        start=start,
+        end=end,
+        headings=tuple(json.loads(headings)),
+        page=page,
+        reading=reading,
+        metadata=_metadata(metadata),
+    )
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    id_, text, source, metadata, markup, pages = row
+    return Document(
+        id=id_,
+        text=zlib.decompress(text).decode("utf-8"),
+        source=source,
+        metadata=_metadata(metadata),
+        markup=cast(Markup, markup),
+        pages=tuple(json.loads(pages)),
+    )
+
+
+def _metadata(text: str) -> Metadata:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()}
+
+
+def _bits(blob: bytes, width: int) -> Bits:
+    """`width` is the bytes of one token: an eighth of the dimension, which the vector's length tells."""
+    return np.frombuffer(blob, np.uint8).reshape(-1, width)

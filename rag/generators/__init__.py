@@ -1,0 +1,15 @@
+"""Generators. The union is the registry: adding a kind is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rag.generators.extractive import ExtractiveSettings
+from rag.generators.openai import OpenAIGeneratorSettings
+
+GeneratorSettings = Annotated[
+    ExtractiveSettings | OpenAIGeneratorSettings,
+    Field(discriminator="kind"),
+]

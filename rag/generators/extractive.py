@@ -1,0 +1,104 @@
+"""Answers without a language model: the sentences of the passages that match the question best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, PositiveInt
+
+from rag import token_bits
+from rag.errors import ModelError
+from rag.generators.base import Parts
+from rag.protocols import TokenEncoder
+from rag.sentences import sentences
+from rag.types import Passage, Question, Reply
+
+NOTICE = "Quoted from the documents; no language model wrote this."
+
+# Shorter ones are headings, labels and crumbs of tables.
+_LEAST_WORDS = 4
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
+_MARKS = re.compile(r"^\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*|#{1,6}\s+)+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+
+
+class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
+    """sentences: at most so many. within: the least share of the best sentence's score."""
+
+    kind: Literal["extractive"] = "extractive"
+    sentences: PositiveInt = 3
+    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.9
+
+    def build(self, parts: Parts) -> ExtractiveGenerator:
+        return ExtractiveGenerator(parts.encoder, self.sentences, self.within)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    passage: int
+    start: int
+
+
+class ExtractiveGenerator:
+    name = "extractive"
+
+    def __init__(self, encoder: Callable[[], TokenEncoder], most: int, within: float) -> None:
+        self._encoder = encoder
+        self._most = most
+        self._within = within
+
+    def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
+        found = list(_sentences(passages)) or list(_wholes(passages))
+        scores = self._scores(question, found, passages)
+        best = sorted(range(len(found)), key=lambda i: -scores[i])
+        chosen = [i for i in best[: self._most] if scores[i] >= self._within * scores[best[0]]]
+        # The best passage's sentences first, each passage's in the order in which they stand.
+        told = sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
+        return Reply(" ".join(f"{s.text} [{s.passage}]" for s in told), notice=NOTICE)
+
+    def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
+        reply = self.generate(question, passages)
+        yield reply.text
+        yield reply
+
+    def _scores(self, question: Question, found: Sequence[_Sentence], passages: Sequence[Passage]) -> list[float]:
+        """How well a sentence matches, and how relevant the passage is that it stands in."""
+        encoder = self._encoder()
+        vectors = question.vectors
+        asked = vectors.tokens if vectors and vectors.tokens is not None else encoder.embed_question(question.text).tokens
+        if asked is None:
+            raise ModelError("extractive answers need a model with token vectors")
+        matches = token_bits.maxsim_floats(asked, encoder.embed_tokens([s.text for s in found]))
+        best = max(passage.relevance for passage in passages) or 1.0
+        return [
+            float(match) * (0.8 + 0.2 * passages[s.passage - 1].relevance / best)
+            for match, s in zip(matches, found, strict=True)
+        ]
+
+
+def _sentences(passages: Sequence[Passage]) -> Iterator[_Sentence]:
+    seen: set[str] = set()
+    for number, passage in enumerate(passages, start=1):
+        for start, end in sentences(passage.chunk.text):
+            raw = passage.chunk.text[start:end]
+            text = _bare(raw)
+            if len(text.split()) >= _LEAST_WORDS and not _HEADING.match(raw) and text not in seen:
+                seen.add(text)
+                yield _Sentence(text, number, start)
+
+
+def _wholes(passages: Sequence[Passage]) -> Iterator[_Sentence]:
+    """Passages without a sentence worth the name, such as a table's row, are quoted as they are."""
+    for number, passage in enumerate(passages, start=1):
+        yield _Sentence(_bare(passage.chunk.text), number, 0)
+
+
+def _bare(text: str) -> str:
+    """One line without Markdown's marks; a table row's cells stand apart by semicolons."""
+    line = " ".join(text.split())
+    if line.startswith("|"):
+        line = "; ".join(cell.strip() for cell in line.strip("|").split("|") if cell.strip())
+    return _MARKS.sub("", line)

@@ -1,0 +1,339 @@
+"""A document's way into the index: find → read → cut → embed → store, and out again.
+
+The order makes it safe to kill: embeddings into the cache, the ids noted as dirty, vectors and
+words into the derived indexes, and last the ledger's row, which makes the document visible and its
+former version invisible in one transaction. What was under way when a process died, the next
+writer finds among the dirty ids and settles from the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rag.anchor import Anchor
+from rag.catalog import Catalog, Entry, FileRecord
+from rag.errors import InputError
+from rag.index import Generation, Index
+from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
+from rag.protocols import Chunker, Embedder
+from rag.types import Chunk, Document, EmbedderCard, Floats, IngestReport, Skipped
+
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, total) as work goes on; the total of a later stage grows while files are read."""
+
+# Documents become visible in groups: a commit for each would cost more than the work itself.
+_GROUP_CHUNKS = 1000
+# Embeddings are saved this often: the most that a kill can cost.
+_SAVE_EVERY = 128
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress of one who does not want to know."""
+
+
+def fingerprint(card: EmbedderCard, chunker: Chunker) -> str:
+    """What must not change under an index: equal fingerprints make equal passages and vectors."""
+    return f"{_vectors_by(card)}; {chunker.fingerprint}"
+
+
+class Ingestor:
+    def __init__(
+        self,
+        index: Index,
+        loaders: LoaderSettings,
+        chunker: Chunker,
+        embedder: Embedder,
+        progress: Progress = silent,
+    ) -> None:
+        self._index = index
+        self._catalog = index.catalog
+        self._loaders = loaders
+        self._chunker = chunker
+        self._embedder = embedder
+        self._progress = progress
+        self._fingerprint = fingerprint(embedder.card, chunker)
+
+    def ingest(self, paths: Sequence[Path], prune: bool = False) -> IngestReport:
+        """Brings the index up to date with files and folders; what is unchanged costs a hash."""
+        started = time.perf_counter()
+        with self._index.writing() as generation:
+            self._index.check_fingerprint(self._fingerprint)
+            self._catalog.set_meta(fingerprint=self._fingerprint)
+            anchor = Anchor.of(self._index.folder, self._catalog)
+            tally = _Tally()
+            found = list(self._find(paths, anchor, prune))
+            self._read_all([item for item in found if isinstance(item, Path)], anchor, generation, tally)
+            tally.skipped += [item for item in found if isinstance(item, Skipped)]
+            if prune:
+                seen = {anchor.source(item) for item in found if isinstance(item, Path)}
+                tally.removed += self._prune(paths, seen, anchor, generation)
+            self._catalog.sweep()
+        return tally.report(time.perf_counter() - started)
+
+    def remove(self, sources: Sequence[str]) -> list[str]:
+        """Takes documents, files or whole folders out of the index. Returns the sources removed."""
+        with self._index.writing() as generation:
+            anchor = Anchor.of(self._index.folder, self._catalog)
+            ledger = self._catalog.sources()
+            chosen: dict[str, str] = {}
+            for name in sources:
+                names = {name.rstrip("/"), anchor.source(Path(name))}
+                matches = {source: file for source, file in ledger if _is_within(source, file, names)}
+                if not matches:
+                    raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
+                chosen |= matches
+            self._forget(generation, chosen)
+            self._catalog.sweep()
+            return sorted(chosen)
+
+    def rebuild(self, embed: bool = False) -> int:
+        """Fills Chroma and the lexical index anew from the catalog. Returns the number of chunks.
+
+        With `embed`, documents are also cut and encoded anew by the present settings: the way out
+        of a changed embedder or chunker. Readers stay on the old index until the new one is whole.
+        """
+        with self._index.writing() as generation:
+            if embed:
+                self._encode_anew(generation)
+            else:
+                self._index.check_fingerprint(self._fingerprint)
+                self._index.replace(
+                    generation, self._stored(), lambda number: self._catalog.set_meta(generation=str(number))
+                )
+            return self._catalog.counts()[1]
+
+    # --- files ----------------------------------------------------------------------------
+
+    def _find(self, paths: Sequence[Path], anchor: Anchor, prune: bool) -> Iterator[Path | Skipped]:
+        """With `prune`, a path that is gone from the disk but known to the ledger is no mistake."""
+        ledger = self._catalog.sources()
+        there = [
+            path
+            for path in paths
+            if path.exists() or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in ledger))
+        ]
+        yield from find_files(there, self._loaders)
+
+    def _read_all(self, files: Sequence[Path], anchor: Anchor, generation: Generation, tally: _Tally) -> None:
+        known = self._catalog.files()
+        group = _Group()
+        for done, path in enumerate(files):
+            self._progress("read", done, len(files))
+            self._read(path, anchor.source(path), known, group, tally)
+            if group.size >= _GROUP_CHUNKS:
+                self._flush(group, generation, tally)
+                group = _Group()
+        self._progress("read", len(files), len(files))
+        self._flush(group, generation, tally)
+
+    def _read(
+        self, path: Path, file: str, known: Mapping[str, FileRecord], group: _Group, tally: _Tally
+    ) -> None:
+        try:
+            data = path.read_bytes() if path.stat().st_size <= self._loaders.max_bytes else b""
+        except OSError as error:
+            tally.skipped.append(Skipped(file, f"cannot be read: {error.strerror}"))
+            return
+        digest = hashlib.sha256(LOADER_VERSION.encode() + data).hexdigest()
+        if (record := known.get(file)) and record.hash == digest:
+            tally.unchanged += record.documents
+            tally.skipped += record.skipped
+            return
+        loaded = load_file(path, file, data, self._loaders)
+        self._compare(file, digest, loaded, group, tally)
+
+    def _compare(
+        self, file: str, digest: str, loaded: Sequence[Document | Skipped], group: _Group, tally: _Tally
+    ) -> None:
+        """Which documents of a file are new, changed, unchanged or gone."""
+        before = self._catalog.hashes(file)
+        documents, skipped = _unique(loaded)
+        if not documents and before:
+            tally.skipped += [Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped]
+            return
+        tally.skipped += skipped
+        for document in documents:
+            content = _content_hash(document)
+            if before.get(document.id) == content:
+                tally.unchanged += 1
+                continue
+            tally.changed += document.id in before
+            tally.new += document.id not in before
+            group.entries.append(self._cut(document, file, content))
+        gone = before.keys() - {document.id for document in documents}
+        tally.removed += len(gone)
+        group.gone += gone
+        group.files[file] = FileRecord(digest, len(documents), tuple(skipped))
+
+    def _cut(self, document: Document, file: str, content: str) -> Entry:
+        chunks = tuple(self._chunker.chunk(document))
+        return Entry(document, file, content, chunks, tuple(self._key(chunk) for chunk in chunks))
+
+    # --- into the index -------------------------------------------------------------------
+
+    def _flush(self, group: _Group, generation: Generation, tally: _Tally) -> None:
+        chunks = [chunk for entry in group.entries for chunk in entry.chunks]
+        self._embed(group.entries, tally)
+        self._catalog.mark_dirty(chunk.id for chunk in chunks)
+        self._progress("store", tally.chunks, tally.chunks + len(chunks))
+        self._index.put(generation, chunks, self._vectors(group.entries))
+        stale = self._catalog.commit(group.entries, group.gone, group.files)
+        self._index.remove(generation, stale)
+        self._catalog.clear_dirty()
+        tally.chunks += len(chunks)
+        self._progress("store", tally.chunks, tally.chunks)
+
+    def _embed(self, entries: Sequence[Entry], tally: _Tally) -> None:
+        """Encodes what the cache does not hold, and saves it as it comes."""
+        readings = {
+            key: chunk.reading for entry in entries for key, chunk in zip(entry.keys, entry.chunks, strict=True)
+        }
+        # Longest first over the whole group: batches of like lengths waste no padding.
+        missing = sorted(self._catalog.missing(readings), key=lambda key: -len(readings[key]))
+        total = tally.embedded + len(missing)
+        for at in range(0, len(missing), _SAVE_EVERY):
+            self._progress("embed", tally.embedded, total)
+            keys = missing[at : at + _SAVE_EVERY]
+            encoded = self._embedder.embed_passages([readings[key] for key in keys])
+            self._catalog.put_embeddings(keys, encoded)
+            tally.embedded += len(keys)
+        self._progress("embed", tally.embedded, total)
+
+    def _vectors(self, entries: Sequence[Entry]) -> list[Floats]:
+        keys = [key for entry in entries for key in entry.keys]
+        vectors = self._catalog.cached_vectors(keys)
+        return [vectors[key] for key in keys]
+
+    def _key(self, chunk: Chunk) -> bytes:
+        """An embedding belongs to what was read and who read it, wherever that stands."""
+        read = f"{_vectors_by(self._embedder.card)}\x00{chunk.reading}"
+        return hashlib.sha256(read.encode("utf-8", "surrogatepass")).digest()[:16]
+
+    # --- out of the index -----------------------------------------------------------------
+
+    def _prune(self, paths: Sequence[Path], seen: set[str], anchor: Anchor, generation: Generation) -> int:
+        """Documents under the paths given whose file was not met there any more."""
+        roots = {anchor.source(path) for path in paths}
+        gone = {
+            source: file
+            for source, file in self._catalog.sources()
+            if file not in seen and _is_within(source, file, roots)
+        }
+        self._forget(generation, gone)
+        return len(gone)
+
+    def _forget(self, generation: Generation, documents: Mapping[str, str]) -> None:
+        ids = self._catalog.document_ids(list(documents))
+        self._catalog.forget_files(sorted(set(documents.values())))
+        stale = self._catalog.commit((), ids, {})
+        self._index.remove(generation, stale)
+        self._catalog.clear_dirty()
+
+    # --- anew -----------------------------------------------------------------------------
+
+    def _encode_anew(self, generation: Generation) -> None:
+        entries = [self._cut(e.document, e.file, e.hash) for e in self._catalog.entries()]
+        self._embed(entries, _Tally())
+
+        def commit(number: int) -> None:
+            self._catalog.replace_all(entries, fingerprint=self._fingerprint, generation=str(number))
+
+        batches = (([*entry.chunks], self._vectors([entry])) for entry in entries)
+        self._index.replace(generation, _in_groups(batches), commit)
+        self._catalog.drop_unused_embeddings()
+
+    def _stored(self) -> Iterator[tuple[Sequence[Chunk], Sequence[Floats]]]:
+        total, done = self._catalog.counts()[1], 0
+        for chunks in self._catalog.all_chunks(_GROUP_CHUNKS):
+            vectors = self._catalog.vectors([chunk.id for chunk in chunks])
+            yield chunks, [vectors[chunk.id] for chunk in chunks]
+            done += len(chunks)
+            self._progress("store", done, total)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What an ingest has done so far."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def report(self, seconds: float) -> IngestReport:
+        return IngestReport(
+            new=self.new,
+            changed=self.changed,
+            unchanged=self.unchanged,
+            removed=self.removed,
+            skipped=tuple(self.skipped),
+            chunks=self.chunks,
+            embedded=self.embedded,
+            seconds=round(seconds, 3),
+        )
+
+
+@dataclass(slots=True)
+class _Group:
+    """What becomes visible in one commit."""
+
+    entries: list[Entry] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(len(entry.chunks) for entry in self.entries)
+
+
+def _vectors_by(card: EmbedderCard) -> str:
+    prompts = f"prompts={card.question_prompt!r}/{card.passage_prompt!r}"
+    tokens = "1bit" if card.tokens else "none"
+    return f"{card.name}@{card.revision} {card.dimension}d window={card.window} {prompts} tokens={tokens}"
+
+
+def _unique(loaded: Sequence[Document | Skipped]) -> tuple[list[Document], list[Skipped]]:
+    documents: dict[str, Document] = {}
+    skipped: list[Skipped] = []
+    for item in loaded:
+        if isinstance(item, Skipped):
+            skipped.append(item)
+        elif item.id in documents:
+            skipped.append(Skipped(item.source, "its id stands twice in the file; the first one is kept"))
+        else:
+            documents[item.id] = item
+    return list(documents.values()), skipped
+
+
+def _content_hash(document: Document) -> str:
+    content = json.dumps([document.text, dict(document.metadata), document.markup, document.pages], sort_keys=True)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _is_within(source: str, file: str, names: set[str]) -> bool:
+    """A document is meant by its own source, by its file's, or by a folder above that."""
+    return source in names or file in names or any(file.startswith(f"{name}/") for name in names) or (
+        "." in names and not file.startswith("/")
+    )
+
+
+def _in_groups(
+    batches: Iterable[tuple[Sequence[Chunk], Sequence[Floats]]],
+) -> Iterator[tuple[Sequence[Chunk], Sequence[Floats]]]:
+    chunks: list[Chunk] = []
+    vectors: list[Floats] = []
+    for some, theirs in batches:
+        chunks += some
+        vectors += theirs
+        if len(chunks) >= _GROUP_CHUNKS:
+            yield chunks, vectors
+            chunks, vectors = [], []
+    yield chunks, vectors

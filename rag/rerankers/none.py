@@ -1,0 +1,23 @@
+"""No reranking: the first stage's order stands, and relevance comes from its evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from rag.rerankers.base import Parts, RerankerSettings
+from rag.types import Candidate, Question, RerankerCard, Scores
+
+
+class NoneSettings(RerankerSettings, frozen=True):
+    kind: Literal["none"]
+
+    def build(self, parts: Parts) -> FirstStageOrder:  # noqa: ARG002
+        return FirstStageOrder()
+
+
+class FirstStageOrder:
+    card = RerankerCard("none")
+
+    def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:  # noqa: ARG002
+        return Scores(tuple(candidate.fused for candidate in candidates), ranks=False)

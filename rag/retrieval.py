@@ -1,0 +1,98 @@
+"""The first stage: dense and lexical hits, fused, with what both sides know of every candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Literal
+
+import numpy as np
+
+from rag.errors import InputError
+from rag.filters import Where
+from rag.fusion import reciprocal_rank_fusion
+from rag.index import Generation, Index
+from rag.types import Candidate, Chunk, Evidence, Hit, Question, QuestionVectors
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+# The question's ten best in the whole index: what a good cosine is depends on the question.
+_REFERENCE = 10
+# Ids of half-ingested passages can crowd a result; so many more are fetched to make up for them.
+_MOST_SLACK = 1000
+_BUILT_IN_KEYS = ("page", "source")
+
+
+class IndexRetriever:
+    def __init__(self, index: Index, mode: Mode, top_n: int, rrf_k: int) -> None:
+        self._index = index
+        self._mode = mode
+        self._top_n = top_n
+        self._rrf_k = rrf_k
+        self.name = mode
+
+    def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
+        if question.vectors is None:
+            raise InputError("the first stage needs the question's vectors")
+        vectors = question.vectors
+        found = self._index.read(lambda generation: self._retrieve(question.text, vectors, where, generation))
+        if not found and where:
+            self._check_keys(where)
+        return found
+
+    def _retrieve(
+        self, text: str, vectors: QuestionVectors, where: Where | None, generation: Generation
+    ) -> list[Candidate]:
+        n = self._top_n + min(self._index.catalog.dirty_count(), _MOST_SLACK)
+        dense = generation.vectors.search(vectors.vector, n, where) if self._mode != "lexical" else ()
+        lexical = generation.lexical.search(text, n, where) if self._mode != "dense" else ()
+        chunks = self._index.catalog.chunks([hit.id for hit in (*dense, *lexical)])
+        dense_ids, lexical_ids = (self._standing(hits, chunks) for hits in (dense, lexical))
+        fused = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)[: self._top_n]
+        evidence = self._evidence(text, vectors, [id_ for id_, _ in fused], generation)
+        return [
+            Candidate(
+                chunk=chunks[id_],
+                rank=rank,
+                fused=score,
+                dense_rank=_rank(id_, dense_ids),
+                lexical_rank=_rank(id_, lexical_ids),
+                evidence=evidence[id_],
+            )
+            for rank, (id_, score) in enumerate(fused, start=1)
+        ]
+
+    def _standing(self, hits: Sequence[Hit], chunks: dict[str, Chunk]) -> list[str]:
+        """A hit without a row in the catalog is half in or half out of the index: invisible."""
+        return [hit.id for hit in hits if hit.id in chunks][: self._top_n]
+
+    def _evidence(
+        self, text: str, vectors: QuestionVectors, ids: Sequence[str], generation: Generation
+    ) -> dict[str, Evidence]:
+        """Exact cosine and BM25 of every candidate, whichever side found it, and the question's
+        references over the whole index, filtered or not."""
+        if not ids:
+            return {}
+        kept = self._index.catalog.vectors(ids)
+        cosines = np.stack([kept[id_] for id_ in ids]) @ vectors.vector
+        bm25 = generation.lexical.score(text, ids)
+        nearest = [hit.score for hit in generation.vectors.search(vectors.vector, _REFERENCE)]
+        best = generation.lexical.search(text, 1)
+        reference = float(np.mean(nearest)) if nearest else 0.0
+        return {
+            id_: Evidence(float(cosine), bm25[id_], reference, best[0].score if best else 0.0)
+            for id_, cosine in zip(ids, cosines, strict=True)
+        }
+
+    def _check_keys(self, where: Where) -> None:
+        """Nothing found may be the truth, but not where the key is misspelt."""
+        known = sorted({*self._index.catalog.metadata_keys(), *_BUILT_IN_KEYS})
+        for key, _ in where.clauses:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known[:20])}"
+                raise InputError(f"no document has the metadata key {key!r}: {hint}")
+
+
+def _rank(id_: str, ids: Sequence[str]) -> int | None:
+    return ids.index(id_) + 1 if id_ in ids else None

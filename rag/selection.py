@@ -1,0 +1,87 @@
+"""What reaches the prompt, and for each passage that does not, the one reason why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.types import Dropped, Passage, Selection
+
+Order = Literal["relevance", "document", "edges"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """threshold: least relevance. ratio: least share of the best relevance. duplicates: share of
+    common word triples from which a passage repeats a better one. budget: tokens of the prompt."""
+
+    top_k: int = 5
+    threshold: float = 0.0
+    ratio: float | None = None
+    duplicates: float | None = 0.9
+    budget: int = 3000
+    order: Order = "relevance"
+
+
+def select(passages: Sequence[Passage], rule: Rule) -> Selection:
+    """Goes down the ranking once; a passage is dropped by the first rule that it breaks."""
+    kept: list[Passage] = []
+    dropped: list[Dropped] = []
+    best = max((passage.relevance for passage in passages), default=0.0)
+    for passage in passages:
+        if reason := _reason_against(passage, kept, best, rule):
+            dropped.append(Dropped(passage, reason))
+        else:
+            kept.append(passage)
+    return Selection(tuple(arrange(kept, rule.order)), tuple(dropped))
+
+
+def arrange(passages: Sequence[Passage], order: Order) -> list[Passage]:
+    """Passages come best first; `edges` puts the best first and last, where models read best."""
+    if order == "document":
+        return sorted(passages, key=lambda p: (p.chunk.source, p.chunk.start))
+    if order == "edges":
+        return [*passages[::2], *reversed(passages[1::2])]
+    return list(passages)
+
+
+def estimate_tokens(text: str) -> int:
+    """Four bytes a token: the generator's own tokenizer is not known here."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // 4)
+
+
+def _reason_against(passage: Passage, kept: Sequence[Passage], best: float, rule: Rule) -> str:
+    if passage.relevance < rule.threshold:
+        return f"relevance {passage.relevance:.3f} is below the threshold {rule.threshold:.3f}"
+    if rule.ratio is not None and passage.relevance < rule.ratio * best:
+        return f"relevance {passage.relevance:.3f} is below {rule.ratio:g} of the best ({best:.3f})"
+    if len(kept) >= rule.top_k:
+        return f"beyond top_k {rule.top_k}"
+    if rule.duplicates is not None and (twin := _twin(passage, kept, rule.duplicates)):
+        return f"repeats the passage of rank {twin.rank} ({twin.chunk.source})"
+    if kept and _tokens([*kept, passage]) > rule.budget:
+        return f"over the prompt's budget of {rule.budget} tokens"
+    return ""
+
+
+def _tokens(passages: Iterable[Passage]) -> int:
+    return sum(estimate_tokens(passage.chunk.reading) for passage in passages)
+
+
+def _twin(passage: Passage, kept: Sequence[Passage], least: float) -> Passage | None:
+    return next((other for other in kept if _repeats(passage.chunk.text, other.chunk.text, least)), None)
+
+
+def _repeats(text: str, other: str, least: float) -> bool:
+    """Procedures for two instruments differ in little but their numbers: then both are wanted."""
+    if re.findall(r"\d+", text) != re.findall(r"\d+", other):
+        return False
+    ours, theirs = _triples(text), _triples(other)
+    return len(ours & theirs) >= least * len(ours | theirs)
+
+
+def _triples(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}

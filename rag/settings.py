@@ -1,0 +1,220 @@
+"""Settings: YAML, environment over file, leaf by leaf; every name checked.
+
+`Settings.load(path)` reads and validates. What is built from settings is in `rag.assembly`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from rag.chunkers import ChunkerSettings
+from rag.chunkers.structure import StructureSettings
+from rag.embedders import EmbedderSettings
+from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.errors import ConfigError
+from rag.generators import GeneratorSettings
+from rag.generators.extractive import ExtractiveSettings
+from rag.loaders import LoaderSettings
+from rag.rerankers import AnyRerankerSettings
+from rag.rerankers.late_interaction import LateInteractionSettings
+from rag.retrieval import Mode
+from rag.selection import Order
+from rag.stores import StoreSettings
+from rag.stores.chroma import EmbeddedStoreSettings
+
+PREFIX = "RAG_"
+_DELIMITER = "__"
+_SECRETS = ("api_key", "token")
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class RetrieverSettings(BaseModel, frozen=True, extra="forbid"):
+    kind: Mode = "hybrid"
+    top_n: PositiveInt = 50
+    rrf_k: PositiveInt = 60
+
+
+class SelectionSettings(BaseModel, frozen=True, extra="forbid"):
+    """duplicates: share of common word triples from which a passage repeats another; null keeps all."""
+
+    duplicates: Share | None = 0.9
+    budget: PositiveInt = 3000
+    order: Order = "relevance"
+
+
+class RunSettings(BaseModel, frozen=True, extra="forbid"):
+    """What `rag run` reads and where it writes."""
+
+    sources: tuple[Path, ...] = ()
+    questions: Path | None = None
+    out: Path = Path("runs/default")
+    prune: bool = True
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=_DELIMITER, extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    store: StoreSettings = EmbeddedStoreSettings()
+    loader: LoaderSettings = LoaderSettings()
+    chunker: ChunkerSettings = StructureSettings()
+    embedder: EmbedderSettings = SentenceTransformersSettings()
+    retriever: RetrieverSettings = RetrieverSettings()
+    reranker: AnyRerankerSettings = LateInteractionSettings()
+    selection: SelectionSettings = SelectionSettings()
+    generator: GeneratorSettings = ExtractiveSettings()
+    run: RunSettings = RunSettings()
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Settings:
+        """From a file (or none) and the environment. Everything wrong with them is one ConfigError."""
+        content = _read(Path(path)) if path is not None else {}
+        _check_environment()
+        try:
+            return cls(**content)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, content, path)) from None
+        except SettingsError as error:
+            raise ConfigError(f"the environment's {PREFIX}* variables cannot be read: {error}") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file's values, which come as arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_kinds(cls, values: Any) -> Any:
+        """A section without a kind means the default's, so that one key alone can be set."""
+        return {name: _with_kind(name, value) for name, value in dict(values).items()}
+
+
+def resolved(settings: Settings, path: str | Path | None = None) -> Iterator[tuple[str, Any, str]]:
+    """(key, value, where it came from) of every setting; secrets show only whether they are set."""
+    content = _read(Path(path)) if path is not None else {}
+    for section, fields in public(settings).items():
+        for key, value in fields.items():
+            variable = f"{PREFIX}{section}{_DELIMITER}{key}".upper()
+            in_file = key in (content.get(section) or {})
+            origin = variable if variable in _upper_environment() else str(path) if in_file else "default"
+            yield f"{section}.{key}", value, origin
+
+
+def public(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The settings as plain values, without secrets."""
+    return {
+        name: {key: _public(value) for key, value in section if key not in _SECRETS or value is not None}
+        for name, section in settings
+    }
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return "(set)"
+    if isinstance(value, Path):
+        return str(value)
+    return [_public(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path} is not YAML: {error}") from error
+    if not isinstance(content, dict | None):
+        raise ConfigError(f"config {path} holds {type(content).__name__}, not sections such as `reranker:`")
+    _refuse_secrets(content or {}, path)
+    return {str(key): value for key, value in (content or {}).items() if value is not None}
+
+
+def _refuse_secrets(content: Mapping[str, Any], path: Path) -> None:
+    for section, fields in content.items():
+        for key in _SECRETS:
+            if isinstance(fields, Mapping) and fields.get(key) is not None:
+                variable = f"{PREFIX}{section}{_DELIMITER}{key}".upper()
+                raise ConfigError(f"{path}: {section}.{key} is a secret: set it as {variable} in the environment")
+
+
+def _check_environment() -> None:
+    """pydantic-settings passes over names that it does not know; a misspelt one must not be lost."""
+    for variable in _upper_environment():
+        section, _, key = variable.removeprefix(PREFIX).lower().partition(_DELIMITER)
+        known = _keys(section)
+        if section not in Settings.model_fields or (key and key.split(_DELIMITER)[0] not in known):
+            names = [f"{PREFIX}{s}{_DELIMITER}{k}".upper() for s in Settings.model_fields for k in _keys(s)]
+            raise ConfigError(f"{variable} names no setting{_nearest(variable, names)}")
+
+
+def _upper_environment() -> list[str]:
+    return [name.upper() for name in os.environ if name.upper().startswith(PREFIX)]
+
+
+def _keys(section: str) -> set[str]:
+    """Every key that some kind of this section has."""
+    return {key for model in _models(section) for key in model.model_fields}
+
+
+def _models(section: str) -> list[type[BaseModel]]:
+    field = Settings.model_fields.get(section)
+    if field is None:
+        return []
+    return list(get_args(field.annotation)) or [field.annotation] if field.annotation else []
+
+
+def _with_kind(name: str, value: Any) -> Any:
+    field = Settings.model_fields.get(name)
+    default = getattr(field.default, "kind", None) if field else None
+    return {"kind": default, **value} if default and isinstance(value, dict) else value
+
+
+def _explain(error: ValidationError, content: Mapping[str, Any], path: str | Path | None) -> str:
+    where = f" in {path}" if path is not None else ""
+    return "\n".join(_line(item, content, where) for item in error.errors(include_url=False))
+
+
+def _line(item: Mapping[str, Any], content: Mapping[str, Any], where: str) -> str:
+    section, *rest = [str(part) for part in item["loc"]]
+    kinds = {kind for model in _models(section) for kind in _kinds(model)}
+    kind = rest.pop(0) if rest and rest[0] in kinds else ""
+    name = ".".join([section, *rest])
+    if item["type"] == "extra_forbidden" and not rest:
+        return f"unknown section {section!r}{where}{_nearest(section, list(Settings.model_fields))}"
+    if item["type"] == "extra_forbidden":
+        mine = {key for model in _models(section) if not kind or kind in _kinds(model) for key in model.model_fields}
+        line = f"unknown key {name!r}{where}{_nearest(rest[-1], sorted(mine))}"
+        if kind and (content.get(section) or {}).get("kind") not in (None, kind):
+            line += f" ({PREFIX}{section.upper()}__KIND changed the kind to {kind}, and the file's keys belong to another)"
+        return line
+    if item["type"] == "union_tag_invalid":
+        return f"{section}.kind{where}: there is no {item['ctx']['tag']!r}{_nearest(item['ctx']['tag'], sorted(kinds))}"
+    return f"{name}{where}: {item['msg']}, got {item['input']!r}"
+
+
+def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f": did you mean {near[0]!r}?" if near else f": there are {', '.join(known)}"

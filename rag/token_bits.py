@@ -1,0 +1,63 @@
+"""Token vectors as one bit a dimension, and MaxSim over them.
+
+A fixed random rotation spreads what a vector knows evenly over its dimensions; then the signs
+alone rank as well as the floats do, in 1/32 of the space. The question stays in floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from rag.types import Bits, Floats
+
+
+@lru_cache(maxsize=4)
+def rotation(dimension: int) -> Floats:
+    """The rotation for this dimension: the same for ever, since stored bits depend on it."""
+    # RandomState's stream is frozen by numpy's promise; Generator's is not.
+    gaussian = np.random.RandomState(20_260_101).standard_normal((dimension, dimension))
+    q, r = np.linalg.qr(gaussian)
+    signs: Floats = (q * np.sign(np.diag(r))).astype(np.float32)
+    return signs
+
+
+def rotate(tokens: Floats) -> Floats:
+    """Unit length, in the rotated frame."""
+    lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
+    unit: Floats = tokens / np.maximum(lengths, 1e-12)
+    return unit @ rotation(tokens.shape[1])
+
+
+def pack(rotated: Floats) -> Bits:
+    return np.packbits(rotated > 0, axis=1)
+
+
+def maxsim_bits(question: Floats, passages: Sequence[Bits]) -> Floats:
+    """For each passage: each question token's best cosine among its tokens, averaged."""
+    dimension = question.shape[1]
+    stacked = np.unpackbits(np.concatenate(passages), axis=1, count=dimension).astype(np.float32)
+    # With signs s = 2u - 1: q·s = 2 q·u - sum(q); the signs' own length is sqrt(dimension).
+    products = question @ stacked.T
+    best = np.maximum.reduceat(products, _starts(passages), axis=1)
+    cosines = (2 * best - question.sum(axis=1, keepdims=True)) / np.sqrt(dimension)
+    means: Floats = cosines.mean(axis=0)
+    return means
+
+
+def maxsim_floats(question: Floats, passages: Sequence[Floats]) -> Floats:
+    """The same over float token vectors of unit length."""
+    products = question @ np.concatenate(passages).T
+    means: Floats = np.maximum.reduceat(products, _starts(passages), axis=1).mean(axis=0)
+    return means
+
+
+def _starts(passages: Sequence[Bits] | Sequence[Floats]) -> list[int]:
+    """Where each passage begins in the stack. Empty ones must not come here: reduceat would misread them."""
+    starts, at = [], 0
+    for passage in passages:
+        starts.append(at)
+        at += len(passage)
+    return starts

@@ -1,0 +1,326 @@
+"""The values that flow through the pipeline, in the order in which they come to be.
+
+Document → Chunk → Candidate → Passage → Answer. Each stage returns the next type;
+nobody writes onto somebody else's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # numpy takes longer to import than this whole package
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Bits = NDArray[np.uint8]
+
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
+Markup = Literal["markdown", "text"]
+
+
+# --- what is indexed -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with a name. `pages` holds the offset at which each page starts, if it has pages."""
+
+    id: str
+    text: str
+    source: str
+    metadata: Metadata = field(default_factory=dict)
+    markup: Markup = "text"
+    pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that could not become a document, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: `document.text[start:end] == text`.
+
+    `headings` is the path of titles above the passage, outermost first.
+    `reading` is what embedder and reranker read: the headings (if configured) and the text.
+    """
+
+    id: str
+    document_id: str
+    source: str
+    ordinal: int
+    text: str
+    start: int
+    end: int
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+    reading: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageVectors:
+    """One passage, encoded: its vector, and its token vectors as one bit a dimension."""
+
+    vector: Floats
+    tokens: Bits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionVectors:
+    """One question, encoded once for dense search and for late interaction."""
+
+    vector: Floats
+    tokens: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderCard:
+    """All that decides what vectors an embedder makes. Two indexes with equal cards can be mixed."""
+
+    name: str
+    revision: str
+    dimension: int
+    window: int
+    question_prompt: str = ""
+    passage_prompt: str = ""
+    tokens: bool = False
+
+
+# --- what a question meets -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the user asks, and its encoding where a stage before has made one."""
+
+    text: str
+    vectors: QuestionVectors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One line of a first-stage result: a chunk's id and its score (cosine or BM25)."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the first stage knows of a candidate, and of the question over the whole index.
+
+    `cosine_reference` is the mean cosine of the question's ten best chunks in the index and
+    `bm25_best` the best BM25 score in it: both belong to the question, not to the candidates
+    at hand, so a candidate's relevance does not depend on which others were retrieved.
+    """
+
+    cosine: float | None = None
+    bm25: float | None = None
+    cosine_reference: float | None = None
+    bm25_best: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk that the first stage proposes. `rank` counts from 1 in the fused order."""
+
+    chunk: Chunk
+    rank: int
+    fused: float
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    evidence: Evidence = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a reranker returns: one raw score a candidate, in the order given, and its confessions.
+
+    truncated: pairs cut to the window. encoded: passages encoded on the spot. units: what it cost.
+    Where `ranks` is False, the first stage's order stands.
+    """
+
+    values: tuple[float, ...]
+    truncated: int = 0
+    encoded: int = 0
+    units: float = 0.0
+    ranks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerCard:
+    """Who scored: the key under which its calibration is kept."""
+
+    kind: str
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A candidate with its raw rerank score, its logit (what is sorted on) and its relevance."""
+
+    candidate: Candidate
+    score: float
+    logit: float
+    relevance: float
+    rank: int
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.candidate.chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A passage that does not reach the prompt, and the one reason why."""
+
+    passage: Passage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The passages that reach the prompt, in prompt order, and those that do not."""
+
+    kept: tuple[Passage, ...]
+    dropped: tuple[Dropped, ...]
+
+
+# --- what a question gets ------------------------------------------------------------------
+
+CitationStatus = Literal["ok", "unknown-passage", "quote-not-found", "number-not-found"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker in the answer, resolved: `start` and `end` are offsets into the document's text."""
+
+    marker: int
+    source: str | None
+    page: int | None
+    heading: str | None
+    start: int | None
+    end: int | None
+    status: CitationStatus = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a generator returns. `written_by` is empty where the text only quotes the documents."""
+
+    text: str
+    written_by: str = ""
+    finish: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a question: how long it took and how many items came out."""
+
+    name: str
+    ms: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RerankTrace:
+    """Who scored, how it went, and what was cut or encoded on the way."""
+
+    kind: str
+    model: str
+    status: Literal["ok", "skipped"] = "ok"
+    reason: str = ""
+    calibration: str = ""
+    truncated: int = 0
+    encoded: int = 0
+    units: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateTrace:
+    kind: str
+    model: str = ""
+    finish: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The way of one candidate through the stages. `kept` is False exactly where `reason` says why."""
+
+    id: str
+    source: str
+    dense_rank: int | None
+    lexical_rank: int | None
+    fused_rank: int
+    rerank_rank: int
+    score: float
+    relevance: float
+    moved: int
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How an answer came to be: enough to explain it without asking again."""
+
+    stages: tuple[Stage, ...] = ()
+    embedder: str = ""
+    retriever: str = ""
+    rerank: RerankTrace | None = None
+    generate: GenerateTrace | None = None
+    ledger: tuple[LedgerRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The passages for a question, without an answer."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question. Where `found` is False, `text` says so and no generator was asked."""
+
+    question: str
+    text: str
+    found: bool
+    passages: tuple[Passage, ...]
+    citations: tuple[Citation, ...]
+    trace: Trace
+    notice: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did, counted in documents. `embedded` counts texts sent to the embedder."""
+
+    new: int
+    changed: int
+    unchanged: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    chunks: int
+    embedded: int
+    seconds: float
