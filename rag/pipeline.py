@@ -10,7 +10,7 @@ from rag.calibration import Calibration
 from rag.errors import InputError
 from rag.filters import Where
 from rag.ledger import ledger
-from rag.prompt import NOT_FOUND, cite, says_not_found
+from rag.prompt import NOT_FOUND, cite
 from rag.protocols import Embedder, Generator, Reranker, Retriever
 from rag.reranking import rerank
 from rag.selection import Rule, select
@@ -106,11 +106,11 @@ class Pipeline:
             self.generator().name, reply.written_by, reply.finish, reply.prompt_tokens, reply.completion_tokens
         )
         trace = replace(found.trace, stages=(*found.trace.stages, stage), generate=generated)
-        citations = cite(reply.text, found.passages)
+        citations = cite(reply.text, found.passages, question.text)
         return Answer(
             question=question.text,
             text=reply.text,
-            found=not says_not_found(reply.text),
+            found=not _is_refusal(reply.text),
             passages=found.passages,
             citations=citations,
             trace=trace,
@@ -129,6 +129,11 @@ class Pipeline:
                 "does not carry over"
             )
         return tuple(notes)
+
+
+def _is_refusal(text: str) -> bool:
+    """The model was told to say exactly this where the passages do not hold the answer."""
+    return text.strip().strip("\"'.").casefold() == NOT_FOUND.rstrip(".").casefold()
 
 
 class _Timer:

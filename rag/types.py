@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # numpy takes longer to import than this whole package
 
     Floats = NDArray[np.float32]
     Bits = NDArray[np.uint8]
+else:
+    Floats = Bits = object
 
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]

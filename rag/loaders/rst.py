@@ -11,6 +11,8 @@ from rag.types import Document
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*$")
 
+_ROLE = re.compile(r":[\w:+.-]+:`[!~]?([^`<]+?)(?: <[^`]*>)?`")  # :mod:`json` is read as json
+
 
 def load(file: RawFile) -> Iterable[Document]:
     text = "\n".join(_with_headings(file.text().split("\n")))
@@ -25,7 +27,7 @@ def _with_headings(lines: list[str]) -> Iterator[str]:
         title, style, size = _section(lines[at : at + 3], above)
         if title:
             level = levels.setdefault(style, len(levels) + 1)
-            yield f"{'#' * min(level, 6)} {title}"
+            yield f"{'#' * min(level, 6)} {_ROLE.sub(r'\1', title)}"
         else:
             yield lines[at]
         at, above = at + size, "" if title else lines[at]

@@ -61,7 +61,9 @@ class LateInteraction:
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
         asked = self._question_tokens(question)
-        kept = self._stored.tokens([c.chunk for c in candidates]) if self._stored else [None] * len(candidates)
+        kept = (
+            self._stored.tokens([c.chunk for c in candidates]) if self._stored else [None] * len(candidates)
+        )
         missing = [i for i, bits in enumerate(kept) if bits is None or bits.shape[1] * 8 != asked.shape[1]]
         values = np.zeros(len(candidates), np.float32)
         stored = [(i, bits) for i, bits in enumerate(kept) if bits is not None and i not in set(missing)]
