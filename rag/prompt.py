@@ -11,15 +11,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import SandboxedEnvironment
+from typing import TYPE_CHECKING, Literal
 
 from rag.errors import ConfigError
 from rag.figures import unsupported
 from rag.sentences import Span, sentences
 from rag.types import Chunk, Citation, CitationStatus, Passage
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 NOT_FOUND = "The documents do not answer this question."
 
@@ -76,6 +76,8 @@ def build_messages(
     question: str, passages: Sequence[Passage], template: str = DEFAULT_TEMPLATE
 ) -> list[Message]:
     """The prompt. A template's blocks `system` and `user` become messages; without them it is one."""
+    from jinja2 import TemplateError  # a fifth of the package's import, and only a template needs it
+
     excerpts = [_excerpt(number, passage.chunk) for number, passage in enumerate(passages, 1)]
     values: dict[str, object] = {
         "question": _visible(question),
@@ -93,6 +95,9 @@ def build_messages(
 
 
 def _compile(template: str) -> Template:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
     # Prompts are plain text, not HTML: escaping would turn quotes and < into entities.
     environment = SandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
     return environment.from_string(template)
@@ -112,6 +117,8 @@ def _render(template: Template, values: Mapping[str, object]) -> list[Message]:
 
 def _template_line(error: BaseException) -> int | None:
     """The line of the template in which it failed: Jinja knows it for each line of code it made."""
+    from jinja2 import Template, TemplateSyntaxError
+
     line = error.lineno if isinstance(error, TemplateSyntaxError) else None
     trace = error.__traceback__
     while trace is not None:

@@ -27,7 +27,7 @@ _SHORTEST_NORM = 1e-12
 class OpenAIEmbedderSettings(BaseModel, frozen=True, extra="forbid"):
     """A model is known by its name: the same name at another base_url is taken for the same vectors."""
 
-    kind: Literal["openai"] = "openai"
+    kind: Literal["openai"]
     model: str = "text-embedding-3-small"
     base_url: Address | None = None
     api_key: SecretStr | None = None

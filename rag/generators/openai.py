@@ -25,7 +25,7 @@ class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
     `template` is Jinja source. `stream_usage: false` is for servers that refuse `stream_options`.
     """
 
-    kind: Literal["openai"] = "openai"
+    kind: Literal["openai"]
     model: str = "gpt-4.1-mini"
     base_url: Address | None = None
     api_key: SecretStr | None = None

@@ -58,7 +58,7 @@ def load_file(path: Path, source: str, data: bytes, settings: LoaderSettings) ->
     file = RawFile(path, source, data, settings.max_bytes)
     try:
         file.refuse_hopeless()
-        return _with_text(LOADERS.get(file.suffix, plain.load)(file))
+        return _with_text(LOADERS.get(file.suffix, plain.load)(file)) or [Skipped(source, "empty")]
     except Unreadable as error:
         return [Skipped(source, str(error))]
     except RecursionError:

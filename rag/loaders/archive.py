@@ -20,7 +20,7 @@ def open_archive(file: RawFile, max_bytes: int) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(BytesIO(file.data))
     except zipfile.BadZipFile as error:
-        raise Unreadable(f"damaged, or not a {file.format} file: {error}") from error
+        raise Unreadable(f"damaged, or no {file.format} file: {error}") from error
     entries = archive.infolist()
     if any(entry.flag_bits & 1 for entry in entries):
         raise Unreadable("encrypted")

@@ -21,7 +21,7 @@ def load(file: RawFile) -> Iterator[Document | Skipped]:
         pages, properties = _read(file.data)
     texts = [page for page in pages if isinstance(page, str)]
     text, starts = join_pages(page if isinstance(page, str) else "" for page in pages)
-    if not text and len(texts) == len(pages):
+    if not text.strip() and len(texts) == len(pages):
         raise Unreadable(f"no text on any of its {len(pages)} pages: probably scanned, it needs OCR first")
     yield file.document(text, properties, pages=starts)
     for number, page in enumerate(pages, start=1):

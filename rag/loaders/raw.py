@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from rag.loaders.decoding import decode, normalise
@@ -77,9 +78,6 @@ def document_id(source: str) -> str:
 
 def join_pages(pages: Iterable[str]) -> tuple[str, tuple[int, ...]]:
     """The pages as one text, and the offset in it at which each page starts."""
-    text, starts = "", []
     texts = [normalise(page).strip() for page in pages]
-    for page in texts:
-        starts.append(len(text))
-        text += page + "\n\n"
-    return text.removesuffix("\n\n"), tuple(starts)
+    starts = accumulate((len(text) + len("\n\n") for text in texts[:-1]), initial=0)
+    return "\n\n".join(texts), tuple(starts) if texts else ()

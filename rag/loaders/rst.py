@@ -27,7 +27,7 @@ def _with_headings(lines: list[str]) -> Iterator[str]:
         title, style, size = _section(lines[at : at + 3], above)
         if title:
             level = levels.setdefault(style, len(levels) + 1)
-            yield f"{'#' * min(level, 6)} {_ROLE.sub(r'\1', title)}"
+            yield "#" * min(level, 6) + " " + _ROLE.sub(r"\1", title)
         else:
             yield lines[at]
         at, above = at + size, "" if title else lines[at]

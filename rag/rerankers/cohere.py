@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     import cohere
     from cohere.core.api_error import ApiError
 
+_log = logging.getLogger(__name__)
+
 _DOCUMENTS_PER_CALL = 1000
 _PRODUCTION = "https://api.cohere.com"
 
 
-class CohereRerankerSettings(RerankerSettings, frozen=True, extra="forbid"):
-    kind: Literal["cohere"] = "cohere"
+class CohereRerankerSettings(RerankerSettings, frozen=True):
+    kind: Literal["cohere"]
     model: str = "rerank-v3.5"
     api_key: SecretStr | None = None
     base_url: Address | None = None
@@ -58,13 +62,17 @@ class CohereReranker:
         self._settings = settings
         self._account = account
         self._client = client
+        # The SDK leaves its connections open until somebody leaves it as a context.
+        weakref.finalize(self, client.__exit__, None, None, None)
 
     @property
     def card(self) -> RerankerCard:
         return RerankerCard("cohere", self._settings.model)
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
-        """A score does not depend on the other documents of its call, so more than one call holds can be split."""
+        """What exceeds one call is split: a score does not depend on the other documents of its call."""
+        if not candidates:
+            return Scores(())
         if not question.text.strip():
             raise InputError("An empty question cannot be ranked for.")
         documents = [reading(candidate.chunk, self._settings.fields) for candidate in candidates]
@@ -73,7 +81,6 @@ class CohereReranker:
         return Scores(
             values=tuple(value for part in parts for value in part.values),
             units=sum(part.units for part in parts),
-            note="; ".join(dict.fromkeys(part.note for part in parts if part.note)),
         )
 
     def _call(self, question: str, documents: Sequence[str]) -> Scores:
@@ -90,11 +97,9 @@ class CohereReranker:
             raise self._account.nonsense(
                 f"{len(answer.results)} scores for {len(documents)} documents, or wrong indexes"
             )
-        return Scores(
-            values=tuple(by_index[index] for index in range(len(documents))),
-            units=answer.meta.billed_units.search_units,
-            note="; ".join(answer.meta.warnings),
-        )
+        for warning in answer.warnings():
+            _log.warning("Cohere warns: %s", warning)
+        return Scores(tuple(by_index[index] for index in range(len(documents))), units=answer.units())
 
     def _limit(self) -> dict[str, int]:
         limit = self._settings.max_tokens_per_doc
@@ -107,17 +112,24 @@ class _Result(BaseModel):
 
 
 class _BilledUnits(BaseModel):
-    search_units: float = 0.0
+    search_units: float | None = None
 
 
 class _Meta(BaseModel):
-    billed_units: _BilledUnits = _BilledUnits()
-    warnings: list[str] = []
+    billed_units: _BilledUnits | None = None
+    warnings: list[str] | None = None
 
 
 class _Answer(BaseModel):
     results: list[_Result]
-    meta: _Meta = _Meta()
+    meta: _Meta | None = None
+
+    def units(self) -> float:
+        billed = self.meta and self.meta.billed_units
+        return (billed.search_units or 0.0) if billed else 0.0
+
+    def warnings(self) -> list[str]:
+        return (self.meta.warnings or []) if self.meta else []
 
 
 @contextmanager

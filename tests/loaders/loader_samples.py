@@ -87,7 +87,7 @@ def pptx() -> bytes:
     first = made.slides.add_slide(made.slide_layouts[1])
     assert first.shapes.title is not None
     first.shapes.title.text = "Welcome"
-    first.placeholders[1].text = "Doors open at nine"  # type: ignore[attr-defined]  # a text placeholder
+    first.placeholders[1].text = "Doors open at nine"
     notes = first.notes_slide.notes_text_frame
     assert notes is not None
     notes.text = "Smile"

@@ -21,7 +21,7 @@ SAMPLES = {
     ".csv": b'a;b\n"1";2\n',
     ".jsonl": b'{"_id": "a", "text": "b", "metadata": {"c": [1, null]}}\n',
 }
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(name: str, data: bytes) -> None:

@@ -159,3 +159,7 @@ def test_a_line_separator_inside_a_string_does_not_end_the_line() -> None:
 
 def test_a_file_of_blank_lines_between_records_loads() -> None:
     assert len(load("a.jsonl", lines({"text": "a"}, "", {"text": "b"}, ""))) == 2
+
+
+def test_a_file_of_nothing_but_control_characters_is_empty() -> None:
+    assert reason("a.jsonl", b"\x01\n\x02") == "empty"

@@ -1,0 +1,257 @@
+"""The command line: translates options into calls, results into text or JSON, errors into exit codes.
+
+0 done, 1 a clear error, 2 wrong usage, 3 no answer in the documents. Commands import what they need
+when they run: `rag --help` must not wait for a model library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rag.errors import RagError
+
+NO_ANSWER = 3
+
+app = typer.Typer(
+    name="rag",
+    help="Retrieve, rerank, answer: questions answered from your documents, with citations, offline by default.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Settings in YAML; RAG_* variables win over it.", metavar="FILE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", "-w", help="Only documents with this metadata; repeat for more.", metavar="KEY=VALUE"),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate's way: ranks, score, kept or why not.")]
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH...")],
+    prune: Annotated[bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the index up to date with files and folders. What is unchanged is not read again."""
+    from rag.cli.progress import showing_progress
+    from rag.cli.render import render_report
+    from rag.contract import ingest_json
+
+    rag = _rag(config)
+    with showing_progress(quiet=as_json) as progress:
+        report = rag.ingest(*paths, prune=prune, progress=progress)
+    _print_json(ingest_json(report)) if as_json else render_report(report)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    where: Where = None,
+    explain: Explain = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question from the documents, with numbered citations."""
+    from rag.cli.render import console, render_answer, render_ledger
+    from rag.contract import answer_json
+    from rag.filters import Where as Filter
+
+    answer = _rag(config).pipeline.ask(question, Filter.parse(where or []))
+    if as_json:
+        _print_json(answer_json(answer))
+    else:
+        render_answer(console(), answer)
+        if explain:
+            render_ledger(console(), answer.trace)
+    if not answer.found:
+        raise typer.Exit(NO_ANSWER)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    where: Where = None,
+    explain: Explain = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show the passages for a question, without an answer."""
+    from rag.cli.render import console, render_ledger, render_passages
+    from rag.contract import search_json
+    from rag.filters import Where as Filter
+
+    result = _rag(config).pipeline.search(query, Filter.parse(where or []))
+    if as_json:
+        _print_json(search_json(result))
+    else:
+        render_passages(console(), result.passages)
+        if explain:
+            render_ledger(console(), result.trace)
+    if not result.passages:
+        raise typer.Exit(NO_ANSWER)
+
+
+@app.command()
+def why(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    source: Annotated[str, typer.Argument(help="The document, by its source (see `rag status --sources`).")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Tell at which stage, and why, a document's best passage left the race."""
+    from rag.cli.render import console, render_verdict
+    from rag.contract import verdict_json
+    from rag.why import why as explain_absence
+
+    verdict = explain_absence(_rag(config), question, source)
+    _print_json(verdict_json(verdict)) if as_json else render_verdict(console(), verdict)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="Settings with a `run:` section.", metavar="CONFIG")],
+    as_json: Json = False,
+) -> None:
+    """Ingest the config's sources, ask its questions, write answers, run record and report. Resumes."""
+    from dataclasses import asdict
+
+    from rag.cli.progress import showing_progress
+    from rag.cli.render import render_run
+    from rag.run import run as run_config
+    from rag.settings import Settings
+
+    with showing_progress(quiet=as_json) as progress:
+        summary = run_config(Settings.load(config), str(config), progress)
+    _print_json(asdict(summary)) if as_json else render_run(summary)
+
+
+@app.command()
+def status(
+    sources: Annotated[bool, typer.Option("--sources", help="List the documents too.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the index holds."""
+    from rag.cli.render import console, render_status
+    from rag.status import read_status
+
+    found = read_status(_rag(config), sources)
+    _print_json(found) if as_json else render_status(console(), found)
+
+
+@app.command()
+def remove(
+    sources: Annotated[list[str], typer.Argument(help="Documents, files or folders.", metavar="SOURCE...")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Take documents out of the index. Their vectors go too, unless another document has the same text."""
+    removed = _rag(config).remove(*sources)
+    if as_json:
+        _print_json({"removed": removed})
+    else:
+        typer.echo("\n".join([*(f"removed {source}" for source in removed)]))
+
+
+@app.command()
+def rebuild(
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Cut and encode every document anew, by the present settings.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Fill Chroma and the lexical index again from the catalog. Without --embed nothing is encoded."""
+    from rag.cli.progress import showing_progress
+
+    with showing_progress(quiet=as_json) as progress:
+        chunks = _rag(config).rebuild(embed, progress)
+    if as_json:
+        _print_json({"chunks": chunks})
+    else:
+        typer.echo(f"rebuilt the index: {chunks:,} chunks")
+
+
+@app.command("config")
+def show_config(config: Config = None, as_json: Json = False) -> None:
+    """Print the resolved settings, and where each value came from."""
+    from rag.cli.render import console, render_settings
+    from rag.settings import Settings, resolved
+
+    rows = list(resolved(Settings.load(config), config))
+    if as_json:
+        _print_json({key: {"value": value, "from": origin} for key, value, origin in rows})
+    else:
+        render_settings(console(), rows)
+
+
+@app.command()
+def doctor(config: Config = None, as_json: Json = False) -> None:
+    """Check that keys are there, models load, the store can be written, and index and settings agree."""
+    from rag.cli.render import console, render_checks
+    from rag.doctor import examine
+
+    checks = examine(_settings(config))
+    if as_json:
+        _print_json({"ok": all(check.ok for check in checks), "checks": [check.as_json() for check in checks]})
+    else:
+        render_checks(console(), checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Ingest the handbook that comes with rag, ask it three questions, show what reranking moved."""
+    from rag.cli.demo import show
+
+    show()
+
+
+def main() -> None:
+    """The entry point: errors that we raise on purpose become one line and exit code 1."""
+    # A forked tokenizer would warn on stderr; threads of ours share one under a lock anyway.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except RagError as error:
+        if "--json" in sys.argv:
+            from rag.contract import error_json
+
+            _print_json(error_json(error))
+        else:
+            typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has seen enough (`rag status --sources | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _rag(config: Path | None) -> Any:
+    from rag.api import Rag
+
+    return Rag(_settings(config))
+
+
+def _settings(config: Path | None) -> Any:
+    from rag.settings import Settings
+
+    return Settings.load(config)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))

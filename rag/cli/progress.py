@@ -1,0 +1,56 @@
+"""Progress: a bar a stage on a terminal, a plain line a stage and step elsewhere, nothing with --json."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rag.ingest import Progress, silent
+
+_VERBS = {"read": "Reading files", "embed": "Encoding passages", "store": "Storing passages", "ask": "Asking"}
+# Between two plain lines of one stage: a log should stay readable.
+_SECONDS = 5.0
+
+
+@contextmanager
+def showing_progress(quiet: bool) -> Iterator[Progress]:
+    """On stderr, so that stdout holds results alone."""
+    if quiet:
+        yield silent
+    elif sys.stderr.isatty():
+        yield from _bars()
+    else:
+        yield _Lines()
+
+
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks and total:
+                tasks[stage] = bars.add_task(_VERBS.get(stage, stage), total=total)
+            if stage in tasks:
+                bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        due = now - self._last.get(stage, now - _SECONDS / 2) >= _SECONDS
+        if total and (due or (done == total and stage in self._last)):
+            self._last[stage] = now
+            print(f"{_VERBS.get(stage, stage)}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+        self._last.setdefault(stage, now)

@@ -1,0 +1,157 @@
+"""Results as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from rag.types import Answer, Citation, IngestReport, Passage, Trace
+
+if TYPE_CHECKING:
+    from rag.doctor import Check
+    from rag.run import RunSummary
+    from rag.why import Verdict
+
+_EXCERPT = 160
+
+
+def console() -> Console:
+    """No colour codes and no wrapping of paths where the output is not a terminal."""
+    found = Console(highlight=False, soft_wrap=True)
+    return found if found.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+
+
+def render_report(report: IngestReport) -> None:
+    out = console()
+    counts = ("new", "changed", "unchanged", "removed")
+    out.print(", ".join(f"{getattr(report, name)} {name}" for name in counts) + f", {len(report.skipped)} skipped")
+    for skipped in report.skipped:
+        out.print(f"  [yellow]skipped[/] {escape(skipped.source)}: {escape(skipped.reason)}")
+    out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
+
+
+def render_answer(out: Console, answer: Answer) -> None:
+    out.print(Text(answer.text))
+    if answer.notice:
+        out.print(Text(answer.notice, style="dim"))
+    if answer.citations:
+        out.print()
+    for line in dict.fromkeys(_citation(citation) for citation in answer.citations):
+        out.print(line)
+    if answer.passages:
+        out.print()
+        render_passages(out, answer.passages)
+    _render_stages(out, answer.trace)
+
+
+def render_passages(out: Console, passages: Sequence[Passage]) -> None:
+    if not passages:
+        out.print("No passage is relevant enough.")
+    for number, passage in enumerate(passages, start=1):
+        text = " ".join(passage.chunk.text.split())
+        excerpt = text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+        out.print(
+            f"[bold]{number}[/]  {passage.relevance:.2f} {moved_arrow(passage.candidate.rank - passage.rank)}  "
+            f"[cyan]{escape(place(passage))}[/]"
+        )
+        out.print(Text(f"   {excerpt}", style="dim"))
+
+
+def render_ledger(out: Console, trace: Trace) -> None:
+    table = Table("dense", "lexical", "fused", "reranked", "", "score", "relevance", "source", "kept, or why not")
+    for row in trace.ledger:
+        table.add_row(
+            str(row.dense_rank or "–"),
+            str(row.lexical_rank or "–"),
+            str(row.fused_rank),
+            str(row.rerank_rank),
+            moved_arrow(row.moved),
+            f"{row.score:.3f}",
+            f"{row.relevance:.3f}",
+            escape(row.source),
+            "[green]kept[/]" if row.kept else escape(row.reason),
+        )
+    out.print(table)
+
+
+def render_verdict(out: Console, verdict: Verdict) -> None:
+    out.print(f"[cyan]{escape(verdict.source)}[/]: {verdict.stage}")
+    out.print(Text(verdict.reason))
+    if verdict.row is not None:
+        row = verdict.row
+        out.print(
+            f"dense rank {row.dense_rank or '–'}, lexical rank {row.lexical_rank or '–'}, fused {row.fused_rank}, "
+            f"reranked {row.rerank_rank}, score {row.score:.3f}, relevance {row.relevance:.3f}"
+        )
+    if verdict.excerpt:
+        out.print(Text(verdict.excerpt, style="dim"))
+
+
+def render_run(summary: RunSummary) -> None:
+    out = console()
+    out.print(f"{summary.questions} questions: {summary.found} answered, {summary.not_found} not in the documents")
+    if summary.failed:
+        out.print(f"[red]{summary.failed} failed[/]: see answers.jsonl")
+    if summary.resumed:
+        out.print(f"{summary.resumed} answers were there from an earlier run")
+    out.print(f"written to {escape(str(summary.out))}")
+
+
+def render_status(out: Console, status: Mapping[str, Any]) -> None:
+    for key, value in status.items():
+        if key != "sources":
+            out.print(f"{key:<12} {escape(str(value)) if not isinstance(value, int) else f'{value:,}'}")
+    for source in status.get("sources", ()):
+        out.print(f"  {escape(source)}")
+
+
+def render_settings(out: Console, rows: Iterable[tuple[str, Any, str]]) -> None:
+    table = Table("setting", "value", "from", box=None)
+    for key, value, origin in rows:
+        shown = "" if value is None else str(value).replace("\n", "\\n")
+        table.add_row(key, escape(shown), escape(origin), style="" if origin != "default" else "dim")
+    out.print(table)
+
+
+def render_checks(out: Console, checks: Sequence[Check]) -> None:
+    for check in checks:
+        mark = "[green]ok[/]  " if check.ok else "[red]FAIL[/]"
+        out.print(f"{mark} {check.name:<10} {escape(check.detail)}")
+
+
+def place(passage: Passage) -> str:
+    """Where a passage stands: source, page or heading."""
+    chunk = passage.chunk
+    return _place(chunk.source, chunk.page, " › ".join(chunk.headings))
+
+
+def moved_arrow(moved: int) -> str:
+    if moved == 0:
+        return "[dim]  =[/]"
+    return f"[green]↑{moved:>2}[/]" if moved > 0 else f"[red]↓{-moved:>2}[/]"
+
+
+def _citation(citation: Citation) -> str:
+    flag = "" if citation.status == "ok" else f"  [red]{citation.status}[/]"
+    if citation.source is None:
+        return f"\\[{citation.marker}]{flag}"
+    return f"\\[{citation.marker}] {escape(_place(citation.source, citation.page, citation.heading))}{flag}"
+
+
+def _place(source: str, page: int | None, heading: str | None) -> str:
+    return ", ".join([source, *([f"page {page}"] if page else []), *([heading] if heading else [])])
+
+
+def _render_stages(out: Console, trace: Trace) -> None:
+    """One line: who ranked, how it went, and where the time was spent."""
+    rerank = trace.rerank
+    who = f"reranker {rerank.kind} {rerank.model}".rstrip() + f": {rerank.status}" if rerank else ""
+    times = ", ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in trace.stages)
+    out.print(Text(f"\n{who}; {times}", style="dim"))
+    for note in trace.notes:
+        out.print(Text(f"note: {note}", style="yellow"))

@@ -1,0 +1,57 @@
+"""The JSON that machines read: what `--json` prints and a run writes. Documented in docs/json.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rag.types import Answer, IngestReport, Passage, SearchResult
+from rag.why import Verdict
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "question": answer.question,
+        "found": answer.found,
+        "text": answer.text,
+        "notice": answer.notice,
+        "citations": [asdict(citation) for citation in answer.citations],
+        "passages": [_passage(passage) for passage in answer.passages],
+        "trace": asdict(answer.trace),
+    }
+
+
+def search_json(result: SearchResult) -> dict[str, Any]:
+    return {
+        "question": result.question,
+        "passages": [_passage(passage) for passage in result.passages],
+        "trace": asdict(result.trace),
+    }
+
+
+def ingest_json(report: IngestReport) -> dict[str, Any]:
+    return asdict(report)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return asdict(verdict)
+
+
+def error_json(error: Exception) -> dict[str, Any]:
+    return {"error": {"type": type(error).__name__, "message": str(error)}}
+
+
+def _passage(passage: Passage) -> dict[str, Any]:
+    chunk = passage.chunk
+    return {
+        "source": chunk.source,
+        "text": chunk.text,
+        "relevance": passage.relevance,
+        "score": passage.score,
+        "start": chunk.start,
+        "end": chunk.end,
+        "page": chunk.page,
+        "headings": list(chunk.headings),
+        "metadata": dict(chunk.metadata),
+        "rank": passage.rank,
+    }

@@ -1,0 +1,76 @@
+"""Test collections in BEIR form, indexed and asked through the pipeline: shared by the scripts here."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag import Rag, Settings
+from rag.ingest import Progress, silent
+from rag.types import Candidate, Passage
+
+Qrels = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """`corpus` is a corpus.jsonl, or a folder of documents whose paths are the ids in the qrels."""
+
+    name: str
+    corpus: Path
+    questions: dict[str, str]
+    qrels: Qrels
+
+    @classmethod
+    def load(cls, folder: Path, split: str = "test", corpus: Path | None = None) -> Collection:
+        qrels = _qrels(folder / "qrels" / f"{split}.tsv")
+        texts = {row["_id"]: row["text"] for row in _lines(folder / "queries.jsonl")}
+        questions = {id_: texts[id_] for id_ in sorted(qrels) if any(grade > 0 for grade in qrels[id_].values())}
+        return cls(folder.name, corpus or folder / "corpus.jsonl", questions, qrels)
+
+    def sample(self, size: int | None, seed: int = 0) -> Collection:
+        if size is None or size >= len(self.questions):
+            return self
+        chosen = random.Random(seed).sample(sorted(self.questions), size)
+        questions = {id_: self.questions[id_] for id_ in sorted(chosen)}
+        return Collection(self.name, self.corpus, questions, {id_: self.qrels[id_] for id_ in questions})
+
+    def document(self, source: str) -> str:
+        """The qrels' name for a document, from its source in the index."""
+        if self.corpus.suffix == ".jsonl":
+            return source.rpartition("#")[2]
+        return source.partition(f"{self.corpus.name}/")[2]
+
+
+def open_index(collection: Collection, work: Path, progress: Progress = silent, **sections: object) -> Rag:
+    """The collection's index under `work`, brought up to date."""
+    path = work / collection.name
+    settings = Settings(store={"kind": "embedded", "path": path}, loader={"max_bytes": 10**9}, **sections)  # type: ignore[arg-type]  # pydantic validates
+    rag = Rag(settings)
+    rag.ingest(collection.corpus, progress=progress)
+    return rag
+
+
+def by_document(collection: Collection, ranked: Sequence[Candidate | Passage], scores: Sequence[float]) -> dict[str, float]:
+    """A document is as good as its best passage."""
+    best: dict[str, float] = defaultdict(lambda: float("-inf"))
+    for item, score in zip(ranked, scores, strict=True):
+        document = collection.document(item.chunk.source)
+        best[document] = max(best[document], score)
+    return dict(best)
+
+
+def _qrels(path: Path) -> Qrels:
+    qrels: Qrels = defaultdict(dict)
+    for line in path.read_text("utf-8").splitlines()[1:]:
+        question, document, grade = line.split("\t")
+        qrels[question][document] = int(grade)
+    return dict(qrels)
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]

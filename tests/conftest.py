@@ -1,0 +1,45 @@
+"""Shared by all tests: the real bi-encoder and one real index of the handbook, each made once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag import Rag, Settings
+from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
+
+pytest_plugins = ["servers.fixtures"]
+
+ROOT = Path(__file__).parent.parent
+HANDBOOK = ROOT / "data" / "handbook"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No RAG_* variable or key of whoever runs the tests reaches them; no hub is asked."""
+    for name in os.environ:
+        if name.startswith("RAG_") or name in ("OPENAI_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "CHROMA_API_KEY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def embedder() -> SentenceTransformersEmbedder:
+    return SentenceTransformersSettings().build()
+
+
+@pytest.fixture(scope="session")
+def handbook_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An index of the handbook. Tests only read it."""
+    path = tmp_path_factory.mktemp("handbook") / "index"
+    settings = Settings(store={"kind": "embedded", "path": path})  # type: ignore[arg-type]  # pydantic validates
+    Rag(settings).ingest(HANDBOOK)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def handbook(handbook_settings: Settings) -> Iterator[Rag]:
+    yield Rag.open(handbook_settings)
