@@ -1,8 +1,8 @@
 """Retrieve, rerank, answer: with citations, offline by default.
 
-    from rag import Rag, ask
+from rag import Rag, ask
 
-    print(ask("How do I reset the tracker?", config="configs/handbook.yaml").text)
+print(ask("How do I reset the tracker?", config="configs/handbook.yaml").text)
 """
 
 from __future__ import annotations

@@ -69,18 +69,14 @@ class Rag:
         """The first stage alone."""
         return self.pipeline.retrieve(self.pipeline.encode(question), Where.of(where))
 
-    def rerank(
-        self, question: str, candidates: Sequence[Candidate]
-    ) -> tuple[Sequence[Passage], RerankTrace]:
+    def rerank(self, question: str, candidates: Sequence[Candidate]) -> tuple[Sequence[Passage], RerankTrace]:
         """The second stage alone: every candidate with its relevance, best first."""
         encoded: Question = self.pipeline.encode(question)
         return self.pipeline.rerank(encoded, candidates)
 
     # --- documents ------------------------------------------------------------------------
 
-    def ingest(
-        self, *paths: str | Path, prune: bool = False, progress: Progress = silent
-    ) -> IngestReport:
+    def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
         return self.parts.ingestor(progress).ingest([Path(path) for path in paths], prune)
 
     def remove(self, *sources: str) -> list[str]:

@@ -35,7 +35,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if unknown := self.weights.keys() - set(FEATURES):
-            raise ConfigError(f"calibration {self.name}: unknown features {sorted(unknown)}; there are {FEATURES}")
+            raise ConfigError(
+                f"calibration {self.name}: unknown features {sorted(unknown)}; there are {FEATURES}"
+            )
 
     def logit(self, score: float, evidence: Evidence) -> float:
         """What passages are sorted on: a saturated probability would tie."""

@@ -89,7 +89,9 @@ class Catalog:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
         if (found := self.meta("schema")) != SCHEMA_VERSION:
-            raise StoreError(f"{path} was written by another version of rag (schema {found}): use that version")
+            raise StoreError(
+                f"{path} was written by another version of rag (schema {found}): use that version"
+            )
 
     def _create(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -116,7 +118,9 @@ class Catalog:
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
-        row = self._db.execute("SELECT (SELECT COUNT(*) FROM documents), (SELECT COUNT(*) FROM chunks)").fetchone()
+        row = self._db.execute(
+            "SELECT (SELECT COUNT(*) FROM documents), (SELECT COUNT(*) FROM chunks)"
+        ).fetchone()
         return int(row[0]), int(row[1])
 
     def text_bytes(self) -> int:
@@ -137,7 +141,9 @@ class Catalog:
     def all_chunks(self, size: int) -> Iterator[list[Chunk]]:
         """Every chunk, `size` at a time, in the order of their ids."""
         last = ""
-        while rows := self._db.execute(f"{_CHUNK} WHERE c.id > ? ORDER BY c.id LIMIT ?", (last, size)).fetchall():
+        while rows := self._db.execute(
+            f"{_CHUNK} WHERE c.id > ? ORDER BY c.id LIMIT ?", (last, size)
+        ).fetchall():
             yield [_chunk(row) for row in rows]
             last = rows[-1][0]
 
@@ -228,7 +234,9 @@ class Catalog:
         with self._write() as db:
             db.execute("DELETE FROM dirty")
 
-    def commit(self, entries: Sequence[Entry], gone: Sequence[str], files: Mapping[str, FileRecord]) -> list[str]:
+    def commit(
+        self, entries: Sequence[Entry], gone: Sequence[str], files: Mapping[str, FileRecord]
+    ) -> list[str]:
         """The moment at which documents become visible, are replaced, or vanish: one transaction.
 
         `gone` are document ids. Returns the chunk ids that are stale now; they are dirty until
@@ -236,13 +244,18 @@ class Catalog:
         """
         with self._write() as db:
             old = [*gone, *(entry.document.id for entry in entries)]
-            stale_rows = db.execute(f"SELECT id, key FROM chunks WHERE document_id {_IN}", (json.dumps(old),)).fetchall()
+            stale_rows = db.execute(
+                f"SELECT id, key FROM chunks WHERE document_id {_IN}", (json.dumps(old),)
+            ).fetchall()
             db.execute(f"DELETE FROM chunks WHERE document_id {_IN}", (json.dumps(old),))
             db.execute(f"DELETE FROM documents WHERE id {_IN}", (json.dumps(old),))
             _insert(db, entries)
             db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
-                ((s, r.hash, r.documents, json.dumps([(k.source, k.reason) for k in r.skipped])) for s, r in files.items()),
+                (
+                    (s, r.hash, r.documents, json.dumps([(k.source, k.reason) for k in r.skipped]))
+                    for s, r in files.items()
+                ),
             )
             new = {chunk.id for entry in entries for chunk in entry.chunks}
             stale = [id_ for id_, _ in stale_rows if id_ not in new]
@@ -280,7 +293,9 @@ class Catalog:
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._local, "db"):
             # Autocommit: a transaction is opened where one is meant, by _write.
-            self._local.db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._local.db = sqlite3.connect(
+                self._path, timeout=30, isolation_level=None, check_same_thread=False
+            )
         return cast(sqlite3.Connection, self._local.db)
 
     @contextmanager
@@ -312,7 +327,16 @@ def _set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
 def _document_row(entry: Entry) -> tuple[Any, ...]:
     d = entry.document
     text = zlib.compress(d.text.encode("utf-8"), level=1)
-    return d.id, d.source, entry.file, entry.hash, d.markup, json.dumps(dict(d.metadata)), json.dumps(d.pages), text
+    return (
+        d.id,
+        d.source,
+        entry.file,
+        entry.hash,
+        d.markup,
+        json.dumps(dict(d.metadata)),
+        json.dumps(d.pages),
+        text,
+    )
 
 
 def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
@@ -351,7 +375,9 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def _metadata(text: str) -> Metadata:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
+    }
 
 
 def _bits(blob: bytes, width: int) -> Bits:

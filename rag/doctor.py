@@ -75,4 +75,7 @@ def _reranker(parts: Assembly) -> str:
     pipeline = parts.pipeline
     card = pipeline.reranker.card
     fitted = pipeline.calibration.fitted_on or "not fitted: thresholds of other rerankers do not carry over"
-    return f"{card.kind} {card.model}".rstrip() + f"; threshold {pipeline.rule.threshold:g}; calibration: {fitted}"
+    return (
+        f"{card.kind} {card.model}".rstrip()
+        + f"; threshold {pipeline.rule.threshold:g}; calibration: {fitted}"
+    )

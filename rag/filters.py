@@ -70,7 +70,9 @@ def typed_forms(value: str) -> list[Scalar]:
 
 def _key(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise InputError(f"filter key {key[:80]!r} is not a metadata key: letters, digits, '_', '.', '-' only")
+        raise InputError(
+            f"filter key {key[:80]!r} is not a metadata key: letters, digits, '_', '.', '-' only"
+        )
     return key
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.anchor import Anchor
-from rag.catalog import Catalog, Entry, FileRecord
+from rag.catalog import Entry, FileRecord
 from rag.errors import InputError
 from rag.index import Generation, Index
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
@@ -67,11 +67,16 @@ class Ingestor:
             anchor = Anchor.of(self._index.folder, self._catalog)
             tally = _Tally()
             found = list(self._find(paths, anchor, prune))
-            self._read_all([item for item in found if isinstance(item, Path)], anchor, generation, tally)
-            tally.skipped += [item for item in found if isinstance(item, Skipped)]
+            files = [item for item in found if isinstance(item, Path)]
+            unread = [
+                Skipped(anchor.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)
+            ]
+            tally.skipped += unread
+            self._read_all(files, anchor, generation, tally)
             if prune:
-                seen = {anchor.source(item) for item in found if isinstance(item, Path)}
-                tally.removed += self._prune(paths, seen, anchor, generation)
+                # What could not be read has not vanished: nothing under it is pruned.
+                seen = {anchor.source(file) for file in files}
+                tally.removed += self._prune(paths, seen, {s.source for s in unread}, anchor, generation)
             self._catalog.sweep()
         return tally.report(time.perf_counter() - started)
 
@@ -115,7 +120,8 @@ class Ingestor:
         there = [
             path
             for path in paths
-            if path.exists() or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in ledger))
+            if path.exists()
+            or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in ledger))
         ]
         yield from find_files(there, self._loaders)
 
@@ -135,7 +141,7 @@ class Ingestor:
         self, path: Path, file: str, known: Mapping[str, FileRecord], group: _Group, tally: _Tally
     ) -> None:
         try:
-            data = path.read_bytes() if path.stat().st_size <= self._loaders.max_bytes else b""
+            data = path.read_bytes()
         except OSError as error:
             tally.skipped.append(Skipped(file, f"cannot be read: {error.strerror}"))
             return
@@ -154,7 +160,9 @@ class Ingestor:
         before = self._catalog.hashes(file)
         documents, skipped = _unique(loaded)
         if not documents and before:
-            tally.skipped += [Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped]
+            tally.skipped += [
+                Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped
+            ]
             return
         tally.skipped += skipped
         for document in documents:
@@ -191,7 +199,9 @@ class Ingestor:
     def _embed(self, entries: Sequence[Entry], tally: _Tally) -> None:
         """Encodes what the cache does not hold, and saves it as it comes."""
         readings = {
-            key: chunk.reading for entry in entries for key, chunk in zip(entry.keys, entry.chunks, strict=True)
+            key: chunk.reading
+            for entry in entries
+            for key, chunk in zip(entry.keys, entry.chunks, strict=True)
         }
         # Longest first over the whole group: batches of like lengths waste no padding.
         missing = sorted(self._catalog.missing(readings), key=lambda key: -len(readings[key]))
@@ -216,13 +226,15 @@ class Ingestor:
 
     # --- out of the index -----------------------------------------------------------------
 
-    def _prune(self, paths: Sequence[Path], seen: set[str], anchor: Anchor, generation: Generation) -> int:
+    def _prune(
+        self, paths: Sequence[Path], seen: set[str], unread: set[str], anchor: Anchor, generation: Generation
+    ) -> int:
         """Documents under the paths given whose file was not met there any more."""
         roots = {anchor.source(path) for path in paths}
         gone = {
             source: file
             for source, file in self._catalog.sources()
-            if file not in seen and _is_within(source, file, roots)
+            if file not in seen and _is_within(source, file, roots) and not _is_within(source, file, unread)
         }
         self._forget(generation, gone)
         return len(gone)
@@ -314,14 +326,19 @@ def _unique(loaded: Sequence[Document | Skipped]) -> tuple[list[Document], list[
 
 
 def _content_hash(document: Document) -> str:
-    content = json.dumps([document.text, dict(document.metadata), document.markup, document.pages], sort_keys=True)
+    content = json.dumps(
+        [document.text, dict(document.metadata), document.markup, document.pages], sort_keys=True
+    )
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_within(source: str, file: str, names: set[str]) -> bool:
     """A document is meant by its own source, by its file's, or by a folder above that."""
-    return source in names or file in names or any(file.startswith(f"{name}/") for name in names) or (
-        "." in names and not file.startswith("/")
+    return (
+        source in names
+        or file in names
+        or any(file.startswith(f"{name}/") for name in names)
+        or ("." in names and not file.startswith("/"))
     )
 
 

@@ -103,7 +103,11 @@ class Pipeline:
 
     def _answer(self, question: Question, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
         generated = GenerateTrace(
-            self.generator().name, reply.written_by, reply.finish, reply.prompt_tokens, reply.completion_tokens
+            self.generator().name,
+            reply.written_by,
+            reply.finish,
+            reply.prompt_tokens,
+            reply.completion_tokens,
         )
         trace = replace(found.trace, stages=(*found.trace.stages, stage), generate=generated)
         citations = cite(reply.text, found.passages, question.text)
@@ -120,7 +124,9 @@ class Pipeline:
     def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:
         notes = []
         if reranked.encoded:
-            notes.append(f"{reranked.encoded} passages were encoded on the spot: no token bits were kept for them")
+            notes.append(
+                f"{reranked.encoded} passages were encoded on the spot: no token bits were kept for them"
+            )
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
         if not self.calibration.fitted_on:
@@ -155,7 +161,9 @@ def _clean(text: str) -> str:
     if not any(c.isalnum() for c in cleaned):
         raise InputError("the question is empty: ask in words")
     if len(cleaned) > MOST_CHARACTERS:
-        raise InputError(f"the question has {len(cleaned):,} characters; at most {MOST_CHARACTERS:,} are read")
+        raise InputError(
+            f"the question has {len(cleaned):,} characters; at most {MOST_CHARACTERS:,} are read"
+        )
     return cleaned
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from rag.errors import ConfigError
 from rag.figures import unsupported
 from rag.sentences import Span, sentences
-from rag.types import Chunk, Citation, CitationStatus, Passage
+from rag.types import Candidate, Chunk, Citation, CitationStatus, Passage
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -92,6 +92,12 @@ def build_messages(
         raise ConfigError(
             f"The prompt template fails{where}: {error}. It may use {', '.join(sorted(values))}."
         ) from error
+
+
+def check_template(template: str) -> None:
+    """Raises what building a prompt from it would raise, so that a broken one fails before a question."""
+    chunk = Chunk("", "", "source", 0, "text", 0, 4, ("heading",), page=1)
+    build_messages("question", [Passage(Candidate(chunk, 1, 1.0), 1.0, 1.0, 1.0, 1)], template)
 
 
 def _compile(template: str) -> Template:
@@ -193,12 +199,15 @@ def cite(text: str, passages: Sequence[Passage], question: str = "") -> tuple[Ci
 
 
 def _claims(text: str) -> Iterator[_Claim]:
-    spans = sentences(text)
     marked: dict[Span, list[int]] = {}
-    for place, span in enumerate(spans):
+    before: Span | None = None
+    for span in sentences(text):
+        leading = _LEADING_MARKERS.match(text, *span)
+        led = leading.end() if leading else span[0]
+        owner = _owner_of_leading(text, before, span, led, marked)
         for marker in _MARKER.finditer(text, *span):
-            owner = _owner(text, spans[place - 1] if place else None, span, marker, marked)
-            marked.setdefault(owner, []).extend(_numbers(marker[1]))
+            marked.setdefault(owner if marker.start() < led else span, []).extend(_numbers(marker[1]))
+        before = span
     quotes = [(match.span(), next(filter(None, match.groups()))) for match in _QUOTE.finditer(text)]
     for (start, end), markers in marked.items():
         yield _Claim(
@@ -209,14 +218,13 @@ def _claims(text: str) -> Iterator[_Claim]:
         )
 
 
-def _owner(
-    text: str, before: Span | None, span: Span, marker: re.Match[str], marked: Mapping[Span, object]
+def _owner_of_leading(
+    text: str, before: Span | None, span: Span, led: int, marked: Mapping[Span, object]
 ) -> Span:
-    """The sentence a marker speaks for: its own, or for “… it is. [1]” the one just ended."""
-    leading = _LEADING_MARKERS.match(text, *span)
-    if before is None or leading is None or marker.start() >= leading.end():
+    """Whom markers at the head of a sentence speak for: it, or in “… it is. [1]” the one just ended."""
+    if before is None:
         return span
-    if leading.end() == span[1]:
+    if led == span[1]:
         return before
     return span if before in marked or "\n" in text[before[1] : span[0]] else before
 
@@ -288,13 +296,13 @@ def _plain(text: str) -> str:
 def _support(chunk: Chunk, claim: str) -> Span:
     """Where in the document the claim finds most of its words; the whole passage if nowhere.
 
-    A word counts for more the fewer sentences of the passage hold it.
+    A word counts for more the fewer sentences of the passage hold it, and a number for twice that.
     """
     spans = sentences(chunk.text)
     held = [_content_words(chunk.text[start:end]) for start, end in spans]
     spread = Counter(word for words in held for word in words)
     wanted = _content_words(claim)
-    weights = [sum(1 / spread[word] for word in words & wanted) for words in held]
+    weights = [sum((1 + word.isdigit()) / spread[word] for word in words & wanted) for words in held]
     if not any(weights):
         return chunk.start, chunk.end
     start, end = spans[weights.index(max(weights))]

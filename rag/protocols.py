@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tokenizers import Tokenizer
 
     from rag.filters import Where
@@ -29,17 +27,10 @@ if TYPE_CHECKING:
         Reply,
         RerankerCard,
         Scores,
-        Skipped,
     )
 
     Sizer = Tokenizer | Callable[[str], int]
     """How long a text is for an embedder: its tokenizer, or a function that counts."""
-
-
-class Loader(Protocol):
-    """Reads one kind of file. A file may hold many documents (a jsonl) or none worth having."""
-
-    def load(self, path: Path, source: str, data: bytes) -> Sequence[Document | Skipped]: ...
 
 
 class Chunker(Protocol):

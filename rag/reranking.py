@@ -33,9 +33,9 @@ def rerank(
 
 def _ranked(scores: Scores, calibration: Calibration, candidates: Sequence[Candidate]) -> list[Passage]:
     logits = [calibration.logit(s, c.evidence) for s, c in zip(scores.values, candidates, strict=True)]
-    order = range(len(candidates))
+    order = list(range(len(candidates)))
     if scores.ranks:
-        order = sorted(order, key=lambda i: (-logits[i], candidates[i].rank))
+        order.sort(key=lambda i: (-logits[i], candidates[i].rank))
     return [
         Passage(candidates[i], scores.values[i], logits[i], sigmoid(logits[i]), rank)
         for rank, i in enumerate(order, start=1)

@@ -13,7 +13,8 @@ Span = tuple[int, int]
 
 _BULLET = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+")
 _ALONE = re.compile(r"[ \t]*(?:\||#{1,6}[ \t])")
-_STOP = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s)|[。！？]+[」』”’）]*")
+# Possessive, and only from the start of a run: a page of dots must not take quadratic time.
+_STOP = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘«]*\Z")
 _NEXT = re.compile(r"\s*[\"'“‘«(*_]*(.)")
 _INITIAL = re.compile(r"[A-Z]\Z|(?:[A-Za-z]\.)+[A-Za-z]\Z")

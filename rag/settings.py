@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 import yaml
 from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError, model_validator
@@ -152,7 +152,9 @@ def _refuse_secrets(content: Mapping[str, Any], path: Path) -> None:
         for key in _SECRETS:
             if isinstance(fields, Mapping) and fields.get(key) is not None:
                 variable = f"{PREFIX}{section}{_DELIMITER}{key}".upper()
-                raise ConfigError(f"{path}: {section}.{key} is a secret: set it as {variable} in the environment")
+                raise ConfigError(
+                    f"{path}: {section}.{key} is a secret: set it as {variable} in the environment"
+                )
 
 
 def _check_environment() -> None:
@@ -178,7 +180,7 @@ def _models(section: str) -> list[type[BaseModel]]:
     field = Settings.model_fields.get(section)
     if field is None:
         return []
-    return list(get_args(field.annotation)) or [field.annotation] if field.annotation else []
+    return list(get_args(field.annotation)) or [cast(type[BaseModel], field.annotation)]
 
 
 def _with_kind(name: str, value: Any) -> Any:
@@ -200,7 +202,12 @@ def _line(item: Mapping[str, Any], content: Mapping[str, Any], where: str) -> st
     if item["type"] == "extra_forbidden" and not rest:
         return f"unknown section {section!r}{where}{_nearest(section, list(Settings.model_fields))}"
     if item["type"] == "extra_forbidden":
-        mine = {key for model in _models(section) if not kind or kind in _kinds(model) for key in model.model_fields}
+        mine = {
+            key
+            for model in _models(section)
+            if not kind or kind in _kinds(model)
+            for key in model.model_fields
+        }
         line = f"unknown key {name!r}{where}{_nearest(rest[-1], sorted(mine))}"
         if kind and (content.get(section) or {}).get("kind") not in (None, kind):
             line += f" ({PREFIX}{section.upper()}__KIND changed the kind to {kind}, and the file's keys belong to another)"

@@ -29,7 +29,9 @@ class Collection:
     def load(cls, folder: Path, split: str = "test", corpus: Path | None = None) -> Collection:
         qrels = _qrels(folder / "qrels" / f"{split}.tsv")
         texts = {row["_id"]: row["text"] for row in _lines(folder / "queries.jsonl")}
-        questions = {id_: texts[id_] for id_ in sorted(qrels) if any(grade > 0 for grade in qrels[id_].values())}
+        questions = {
+            id_: texts[id_] for id_ in sorted(qrels) if any(grade > 0 for grade in qrels[id_].values())
+        }
         return cls(folder.name, corpus or folder / "corpus.jsonl", questions, qrels)
 
     def sample(self, size: int | None, seed: int = 0) -> Collection:
@@ -55,7 +57,9 @@ def open_index(collection: Collection, work: Path, progress: Progress = silent, 
     return rag
 
 
-def by_document(collection: Collection, ranked: Sequence[Candidate | Passage], scores: Sequence[float]) -> dict[str, float]:
+def by_document(
+    collection: Collection, ranked: Sequence[Candidate | Passage], scores: Sequence[float]
+) -> dict[str, float]:
     """A document is as good as its best passage."""
     best: dict[str, float] = defaultdict(lambda: float("-inf"))
     for item, score in zip(ranked, scores, strict=True):
@@ -66,11 +70,11 @@ def by_document(collection: Collection, ranked: Sequence[Candidate | Passage], s
 
 def _qrels(path: Path) -> Qrels:
     qrels: Qrels = defaultdict(dict)
-    for line in path.read_text("utf-8").splitlines()[1:]:
+    for line in path.read_text("utf-8").strip().split("\n")[1:]:
         question, document, grade = line.split("\t")
         qrels[question][document] = int(grade)
     return dict(qrels)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]

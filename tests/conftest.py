@@ -21,7 +21,12 @@ HANDBOOK = ROOT / "data" / "handbook"
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No RAG_* variable or key of whoever runs the tests reaches them; no hub is asked."""
     for name in os.environ:
-        if name.startswith("RAG_") or name in ("OPENAI_API_KEY", "CO_API_KEY", "COHERE_API_KEY", "CHROMA_API_KEY"):
+        if name.startswith("RAG_") or name in (
+            "OPENAI_API_KEY",
+            "CO_API_KEY",
+            "COHERE_API_KEY",
+            "CHROMA_API_KEY",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

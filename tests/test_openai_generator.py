@@ -341,9 +341,19 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> No
         OpenAIGeneratorSettings.model_validate({"kind": "openai"} | wrong)
 
 
-def test_a_broken_template_fails_when_built(openai_server: OpenAIServer) -> None:
-    with pytest.raises(ConfigError, match=r"line 1.*'qestion' is undefined"):
-        build(openai_server, template="{{ qestion }}")
+@pytest.mark.parametrize(
+    "template",
+    ["{{ qestion }}", "{% for p in passages %}{{ p.qestion }}{% endfor %}"],
+    ids=["plain", "in a loop"],
+)
+def test_a_broken_template_fails_when_built(openai_server: OpenAIServer, template: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 1.*qestion"):
+        build(openai_server, template=template)
+
+
+def test_a_template_may_count_on_a_passage(openai_server: OpenAIServer) -> None:
+    generator = build(openai_server, template="{{ passages[0].text }}")
+    assert generator.generate(QUESTION, PASSAGES).finish == "stop"
 
 
 def test_the_key_stays_out_of_every_repr(openai_server: OpenAIServer) -> None:

@@ -46,7 +46,11 @@ def _headings(text: str) -> list[tuple[int, int, str]]:
             if (atx := _ATX.match(bare)) and atx[2]:
                 found.append((at, len(atx[1]), _plain(atx[2])))
                 bare = ""
-            elif (setext := _SETEXT.match(bare)) and previous[1] and not previous[1].startswith(("|", "-", ">")):
+            elif (
+                (setext := _SETEXT.match(bare))
+                and previous[1]
+                and not previous[1].startswith(("|", "-", ">"))
+            ):
                 found.append((previous[0], 1 if setext[1][0] == "=" else 2, _plain(previous[1])))
                 bare = ""
         previous = (at, bare.strip())

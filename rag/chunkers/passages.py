@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from rag.types import Chunk, Document
 
 
-def make_chunk(document: Document, ordinal: int, start: int, end: int, headings: Sequence[str], reading: str) -> Chunk:
+def make_chunk(
+    document: Document, ordinal: int, start: int, end: int, headings: Sequence[str], reading: str
+) -> Chunk:
     return Chunk(
         id=_chunk_id(document.id, ordinal, start, reading),
         document_id=document.id,

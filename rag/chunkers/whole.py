@@ -19,7 +19,7 @@ class WholeSettings(BaseModel, frozen=True, extra="forbid"):
     kind: Literal["whole"]
     headings: bool = True
 
-    def build(self, embedder: Embedder) -> WholeChunker:  # noqa: ARG002
+    def build(self, embedder: Embedder) -> WholeChunker:
         return WholeChunker(self.headings)
 
 

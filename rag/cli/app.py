@@ -28,20 +28,27 @@ app = typer.Typer(
 )
 
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Settings in YAML; RAG_* variables win over it.", metavar="FILE")
+    Path | None,
+    typer.Option("--config", "-c", help="Settings in YAML; RAG_* variables win over it.", metavar="FILE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", "-w", help="Only documents with this metadata; repeat for more.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--where", "-w", help="Only documents with this metadata; repeat for more.", metavar="KEY=VALUE"
+    ),
 ]
-Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate's way: ranks, score, kept or why not.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show every candidate's way: ranks, score, kept or why not.")
+]
 
 
 @app.command()
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH...")],
-    prune: Annotated[bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -206,7 +213,9 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
 
     checks = examine(_settings(config))
     if as_json:
-        _print_json({"ok": all(check.ok for check in checks), "checks": [check.as_json() for check in checks]})
+        _print_json(
+            {"ok": all(check.ok for check in checks), "checks": [check.as_json() for check in checks]}
+        )
     else:
         render_checks(console(), checks)
     if not all(check.ok for check in checks):

@@ -29,7 +29,9 @@ def console() -> Console:
 def render_report(report: IngestReport) -> None:
     out = console()
     counts = ("new", "changed", "unchanged", "removed")
-    out.print(", ".join(f"{getattr(report, name)} {name}" for name in counts) + f", {len(report.skipped)} skipped")
+    out.print(
+        ", ".join(f"{getattr(report, name)} {name}" for name in counts) + f", {len(report.skipped)} skipped"
+    )
     for skipped in report.skipped:
         out.print(f"  [yellow]skipped[/] {escape(skipped.source)}: {escape(skipped.reason)}")
     out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
@@ -63,7 +65,9 @@ def render_passages(out: Console, passages: Sequence[Passage]) -> None:
 
 
 def render_ledger(out: Console, trace: Trace) -> None:
-    table = Table("dense", "lexical", "fused", "reranked", "", "score", "relevance", "source", "kept, or why not")
+    table = Table(
+        "dense", "lexical", "fused", "reranked", "", "score", "relevance", "source", "kept, or why not"
+    )
     for row in trace.ledger:
         table.add_row(
             str(row.dense_rank or "–"),
@@ -94,7 +98,9 @@ def render_verdict(out: Console, verdict: Verdict) -> None:
 
 def render_run(summary: RunSummary) -> None:
     out = console()
-    out.print(f"{summary.questions} questions: {summary.found} answered, {summary.not_found} not in the documents")
+    out.print(
+        f"{summary.questions} questions: {summary.found} answered, {summary.not_found} not in the documents"
+    )
     if summary.failed:
         out.print(f"[red]{summary.failed} failed[/]: see answers.jsonl")
     if summary.resumed:

@@ -28,7 +28,9 @@ def find_model(name: str, revision: str | None) -> Path:
     return _from_hub(name, revision)
 
 
-def describe(folder: Path, name: str, question_prompt: str | None, passage_prompt: str | None) -> EmbedderCard:
+def describe(
+    folder: Path, name: str, question_prompt: str | None, passage_prompt: str | None
+) -> EmbedderCard:
     """What the folder's own files say of the model: enough to fingerprint an index without torch."""
     config = _json(folder / "config.json")
     if not config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -98,6 +99,7 @@ class _Vectors:
         self._dimensions = dimensions
         self._account = account
         self._client = client
+        weakref.finalize(self, client.close)  # connections would else stay open until collected
 
     def of(self, inputs: Sequence[str], dimension: int | None = None) -> list[Floats]:
         with openai_errors(self._account):

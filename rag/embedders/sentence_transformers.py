@@ -18,6 +18,7 @@ from rag.errors import ModelError
 from rag.types import EmbedderCard, Floats, PassageVectors, QuestionVectors
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
@@ -146,10 +147,15 @@ class SentenceTransformersEmbedder:
             raise ModelError(f"{self.card.name} returned a vector that is not finite")
         return [(_unit(v), t[w]) for v, t, w in zip(vectors, tokens, words, strict=True)]
 
-    def _is_word(self, ids: Floats, mask: Floats) -> Floats:
+    def _is_word(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which tokens take part in late interaction: all but padding and the model's markers."""
         tokenizer = self._model.tokenizer
-        markers = [tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id]
+        markers = [
+            tokenizer.cls_token_id,
+            tokenizer.sep_token_id,
+            tokenizer.bos_token_id,
+            tokenizer.eos_token_id,
+        ]
         words = (mask > 0) & ~np.isin(ids, [m for m in markers if m is not None])
         # An empty text has markers alone: keep them, so that every passage has at least one token.
         words[~words.any(axis=1)] = mask[~words.any(axis=1)] > 0
@@ -163,12 +169,14 @@ def _load(folder: Path, device: str | None, precision: Precision) -> SentenceTra
     from sentence_transformers import SentenceTransformer  # 4 s: only when a text must be encoded
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
     try:
         model = SentenceTransformer(str(folder), device=device)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"model folder {folder} could not be loaded: {error}") from error
-    return model.bfloat16() if precision == "bf16" or (precision == "auto" and _computes_bf16(model)) else model
+    return (
+        model.bfloat16() if precision == "bf16" or (precision == "auto" and _computes_bf16(model)) else model
+    )
 
 
 def _computes_bf16(model: SentenceTransformer) -> bool:
@@ -176,7 +184,7 @@ def _computes_bf16(model: SentenceTransformer) -> bool:
     import torch
 
     if model.device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities() if model.device.type == "cpu" else {}
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 

@@ -64,11 +64,17 @@ class ExtractiveGenerator:
         yield reply.text
         yield reply
 
-    def _scores(self, question: Question, found: Sequence[_Sentence], passages: Sequence[Passage]) -> list[float]:
+    def _scores(
+        self, question: Question, found: Sequence[_Sentence], passages: Sequence[Passage]
+    ) -> list[float]:
         """How well a sentence matches, and how relevant the passage is that it stands in."""
         encoder = self._encoder()
         vectors = question.vectors
-        asked = vectors.tokens if vectors and vectors.tokens is not None else encoder.embed_question(question.text).tokens
+        asked = (
+            vectors.tokens
+            if vectors and vectors.tokens is not None
+            else encoder.embed_question(question.text).tokens
+        )
         if asked is None:
             raise ModelError("extractive answers need a model with token vectors")
         matches = token_bits.maxsim_floats(asked, encoder.embed_tokens([s.text for s in found]))

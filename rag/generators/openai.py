@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
-from rag.prompt import DEFAULT_TEMPLATE, Message, build_messages
+from rag.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
 from rag.services import Account, Address, openai_account, openai_client, openai_errors
 from rag.types import Passage, Question, Reply
 
@@ -37,7 +38,7 @@ class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
     stream_usage: bool = True
 
     def build(self) -> OpenAIGenerator:
-        build_messages("", (), self.template or DEFAULT_TEMPLATE)  # a broken one fails now, not when asked
+        check_template(self.template or DEFAULT_TEMPLATE)
         account = openai_account("GENERATOR", self.api_key, self.base_url)
         client = openai_client(account, self.base_url, self.timeout_s, self.retries)
         return OpenAIGenerator(self, account, client)
@@ -58,6 +59,7 @@ class OpenAIGenerator:
         self._settings = settings
         self._account = account
         self._client = client
+        weakref.finalize(self, client.close)  # connections would else stay open until collected
 
     @property
     def name(self) -> str:

@@ -29,7 +29,7 @@ class CrossEncoderSettings(RerankerSettings, frozen=True):
     batch_size: PositiveInt = 8
     max_length: PositiveInt | None = None
 
-    def build(self, parts: Parts) -> CrossEncoderReranker:  # noqa: ARG002
+    def build(self, parts: Parts) -> CrossEncoderReranker:
         return CrossEncoderReranker(self)
 
 
@@ -93,8 +93,9 @@ def _load(model: str, revision: str | None, device: str | None) -> CrossEncoder:
     from sentence_transformers import CrossEncoder  # 4 s: only where a config names it
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
     try:
-        return CrossEncoder(model, revision=revision, device=device)
+        loaded: CrossEncoder = CrossEncoder(model, revision=revision, device=device)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"reranker.model {model!r} could not be loaded: {error}") from error
+    return loaded

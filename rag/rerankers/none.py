@@ -12,12 +12,12 @@ from rag.types import Candidate, Question, RerankerCard, Scores
 class NoneSettings(RerankerSettings, frozen=True):
     kind: Literal["none"]
 
-    def build(self, parts: Parts) -> FirstStageOrder:  # noqa: ARG002
+    def build(self, parts: Parts) -> FirstStageOrder:
         return FirstStageOrder()
 
 
 class FirstStageOrder:
     card = RerankerCard("none")
 
-    def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:  # noqa: ARG002
+    def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
         return Scores(tuple(candidate.fused for candidate in candidates), ranks=False)

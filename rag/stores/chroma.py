@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 # Chroma's defaults lose 10% of the true top 50 at 100,000 chunks.
-_HNSW = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+_HNSW: Any = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 
 
 class _ChromaSettings(BaseModel, frozen=True, extra="forbid"):
@@ -31,7 +31,7 @@ class _ChromaSettings(BaseModel, frozen=True, extra="forbid"):
     collection: str = "rag"
 
 
-class EmbeddedStoreSettings(_ChromaSettings):
+class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["embedded"] = "embedded"
 
     def build(self) -> ChromaStore:
@@ -43,7 +43,7 @@ class EmbeddedStoreSettings(_ChromaSettings):
         return chromadb.PersistentClient(str(self.path / "chroma"), settings=_quiet())
 
 
-class ServerStoreSettings(_ChromaSettings):
+class ServerStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["server"]
     host: str = "127.0.0.1"
     port: PositiveInt = 8000
@@ -60,7 +60,7 @@ class ServerStoreSettings(_ChromaSettings):
         return chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
 
 
-class CloudStoreSettings(_ChromaSettings):
+class CloudStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["cloud"]
     tenant: str
     database: str
@@ -91,7 +91,7 @@ class ChromaStore:
             collection = self._client.get_or_create_collection(
                 f"{self._name}-{family}-{generation}",
                 embedding_function=None,
-                configuration={"hnsw": _HNSW},  # type: ignore[typeddict-item]  # its TypedDict wants a literal
+                configuration={"hnsw": _HNSW},
                 metadata={"made_by": "rag"},
             )
             return ChromaIndex(collection, self._client.get_max_batch_size())
