@@ -123,9 +123,11 @@ class Pipeline:
 
     def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:
         notes = []
+        if reranked.status == "skipped":
+            notes.append("the first stage found nothing: `rag status` shows what the index holds")
         if reranked.encoded:
             notes.append(
-                f"{reranked.encoded} passages were encoded on the spot: no token bits were kept for them"
+                f"{reranked.encoded} passages were encoded on the spot: their tokens are not kept in this form"
             )
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")

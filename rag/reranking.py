@@ -32,12 +32,13 @@ def rerank(
 
 
 def _ranked(scores: Scores, calibration: Calibration, candidates: Sequence[Candidate]) -> list[Passage]:
-    logits = [calibration.logit(s, c.evidence) for s, c in zip(scores.values, candidates, strict=True)]
+    values = [float(value) for value in scores.values]  # numpy's numbers would break the JSON
+    logits = [calibration.logit(v, c.evidence) for v, c in zip(values, candidates, strict=True)]
     order = list(range(len(candidates)))
     if scores.ranks:
         order.sort(key=lambda i: (-logits[i], candidates[i].rank))
     return [
-        Passage(candidates[i], scores.values[i], logits[i], sigmoid(logits[i]), rank)
+        Passage(candidates[i], values[i], logits[i], sigmoid(logits[i]), rank)
         for rank, i in enumerate(order, start=1)
     ]
 

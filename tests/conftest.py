@@ -13,13 +13,16 @@ from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, Se
 
 pytest_plugins = ["servers.fixtures"]
 
+# Before any model library is imported: it reads this once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 ROOT = Path(__file__).parent.parent
 HANDBOOK = ROOT / "data" / "handbook"
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No RAG_* variable or key of whoever runs the tests reaches them; no hub is asked."""
+    """No RAG_* variable or key of whoever runs the tests reaches them."""
     for name in os.environ:
         if name.startswith("RAG_") or name in (
             "OPENAI_API_KEY",
@@ -28,7 +31,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "CHROMA_API_KEY",
         ):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,10 @@ from rag.types import (
 class WordEmbedder:
     """A bag of hashed words: instant, deterministic, and counts every text it is asked to encode."""
 
-    def __init__(self, dimension: int = 64, name: str = "words", revision: str = "1") -> None:
-        self.card = EmbedderCard(name, revision, dimension, window=128, tokens=True)
+    def __init__(
+        self, dimension: int = 64, name: str = "words", revision: str = "1", tokens: bool = True
+    ) -> None:
+        self.card = EmbedderCard(name, revision, dimension, window=128, tokens=tokens)
         self.encoded: list[str] = []
 
     def sizer(self) -> Callable[[str], int]:
@@ -35,11 +37,14 @@ class WordEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> Sequence[PassageVectors]:
         self.encoded += texts
-        return [PassageVectors(_unit(t.sum(axis=0)), token_bits.pack(t)) for t in self.embed_tokens(texts)]
+        return [
+            PassageVectors(_unit(t.sum(axis=0)), token_bits.pack(t) if self.card.tokens else None)
+            for t in self.embed_tokens(texts)
+        ]
 
     def embed_question(self, text: str) -> QuestionVectors:
         tokens = self.embed_tokens([text])[0]
-        return QuestionVectors(_unit(tokens.sum(axis=0)), tokens)
+        return QuestionVectors(_unit(tokens.sum(axis=0)), tokens if self.card.tokens else None)
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         return [np.stack([self._word(w) for w in re.findall(r"\w+", t.lower()) or [""]]) for t in texts]

@@ -226,12 +226,13 @@ def test_without_a_key_the_part_is_not_built(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_the_server_refuses_what_openai_refuses(openai_server: OpenAIServer, texts: list[str]) -> None:
     client = openai.OpenAI(api_key=KEY, base_url=openai_server.base_url, max_retries=0)
-    with pytest.raises(openai.BadRequestError):
+    with client, pytest.raises(openai.BadRequestError):
         client.embeddings.create(model="m", input=texts)
 
 
 def test_the_server_answers_base64_where_the_sdk_asks_for_it(openai_server: OpenAIServer) -> None:
     client = openai.OpenAI(api_key=KEY, base_url=openai_server.base_url, max_retries=0)
-    made = client.embeddings.create(model="m", input="one").data[0].embedding
+    with client:
+        made = client.embeddings.create(model="m", input="one").data[0].embedding
     assert made == pytest.approx(embedding("one", DIMENSION))
     assert openai_server.requests[0].body["encoding_format"] == "base64"

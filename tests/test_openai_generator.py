@@ -373,7 +373,7 @@ def test_the_server_refuses_what_openai_refuses(
     openai_server: OpenAIServer, extra: dict[str, object]
 ) -> None:
     client = openai.OpenAI(api_key=KEY, base_url=openai_server.base_url, max_retries=0)
-    with pytest.raises(openai.BadRequestError):
+    with client, pytest.raises(openai.BadRequestError):
         client.chat.completions.create(
             model="m", messages=[{"role": "user", "content": "hello"}], extra_body=extra
         )

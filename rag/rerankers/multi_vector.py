@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +23,11 @@ class MultiVectorTokens:
             self._model = MultiVectorEncoder(model, device=device)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"reranker.model {model!r} could not be loaded: {error}") from error
+        if not _is_multi_vector(model):
+            raise ModelError(
+                f"reranker.model {model!r} is no multi-vector model, and would be read through a projection of "
+                "random numbers: name a ColBERT-like one, or leave the key out to use the embedder's tokens"
+            )
         self._lock = Lock()
 
     def embed_question(self, text: str) -> QuestionVectors:
@@ -30,4 +38,24 @@ class MultiVectorTokens:
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         with self._lock:
             found = self._model.encode_document(list(texts), convert_to_numpy=True, show_progress_bar=False)
-        return [token_bits.rotate(np.asarray(tokens, np.float32)) for tokens in found]
+        return [_at_least_one(token_bits.rotate(np.asarray(tokens, np.float32))) for tokens in found]
+
+
+def _at_least_one(tokens: Floats) -> Floats:
+    """These models pass over punctuation: a passage of nothing else has one token that matches nothing."""
+    return tokens if len(tokens) else np.zeros((1, tokens.shape[1]), np.float32)
+
+
+def _is_multi_vector(model: str) -> bool:
+    """By what the model's own files say: the library loads any other kind without complaint."""
+    said = _said(model, "config_sentence_transformers.json").get("model_type")
+    return said in ("MultiVectorEncoder", "ColBERT") or "HF_ColBERT" in (
+        _said(model, "config.json").get("architectures") or ()
+    )
+
+
+def _said(model: str, file: str) -> dict[str, Any]:
+    from sentence_transformers.util import load_file_path
+
+    path = load_file_path(model, file)
+    return dict(json.loads(Path(path).read_text("utf-8"))) if path else {}

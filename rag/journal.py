@@ -1,0 +1,98 @@
+"""The files of a run's folder: answers appended line by line, everything else replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from rag.errors import ConfigError, LockedError
+
+AnswerLine = dict[str, Any]
+"""A line of answers.jsonl: `_id` and either `rag.contract.answer_json` or the question and its error."""
+
+
+class Journal:
+    """A run's folder, held by one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._answers = folder / "answers.jsonl"
+        self._record = folder / "run.json"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        lock = self._acquired()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _acquired(self) -> FileLock:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / "run.lock", timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise LockedError(
+                f"another run is writing to {self.folder}: wait for it, or name another run.out"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"run.out {self.folder} cannot be written: {error}") from error
+        return lock
+
+    def earlier(self) -> tuple[str, list[AnswerLine]]:
+        """Which run wrote here before, and its answers. Failures are left out: they deserve another try."""
+        record = _object(_bytes(self._record)) or {}
+        lines = map(_object, _bytes(self._answers).split(b"\n"))
+        # What a kill tore apart is no JSON.
+        return str(record.get("identity", "")), [line for line in lines if line and "error" not in line]
+
+    def start(self, kept: Iterable[AnswerLine], record: dict[str, Any]) -> None:
+        """The answers first: until the record names a new run, no old answer may pass for one of its own."""
+        self._put_answers(kept)
+        self._put_record(record)
+
+    def append(self, answer: AnswerLine) -> None:
+        with self._answers.open("ab") as stream:
+            stream.write(_line(answer))
+
+    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str) -> None:
+        """The record last: it says that all is there."""
+        self._put_answers(answers)
+        _replace(self.folder / "report.html", report.encode())
+        self._put_record(record)
+
+    def _put_answers(self, answers: Iterable[AnswerLine]) -> None:
+        _replace(self._answers, b"".join(map(_line, answers)))
+
+    def _put_record(self, record: dict[str, Any]) -> None:
+        _replace(self._record, json.dumps(record, ensure_ascii=False, indent=2).encode() + b"\n")
+
+
+def _line(answer: AnswerLine) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    fresh = path.with_name(f"{path.name}.tmp")
+    fresh.write_bytes(content)
+    os.replace(fresh, path)

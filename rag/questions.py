@@ -1,0 +1,53 @@
+"""The questions of a run: a jsonl file, a question a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from rag.errors import ConfigError, InputError
+
+
+class AskedQuestion(BaseModel):
+    """`{"_id", "text"}`, as in a BEIR queries file; `answer` and `answerable` say what is expected."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+
+    id: str = Field(validation_alias="_id", min_length=1)
+    text: str = Field(validation_alias=AliasChoices("text", "question"), min_length=1)
+    answer: str | None = None
+    answerable: bool | None = None
+
+
+def read_questions(path: Path) -> list[AskedQuestion]:
+    try:
+        # Split as bytes: U+2028 inside a text is no end of a line.
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ConfigError(f"run.questions {path} cannot be read: {error.strerror}") from error
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    questions = [_question(line, f"{path} line {number}") for number, line in numbered]
+    if not questions:
+        raise InputError(f"run.questions {path} holds no question")
+    for twin in _twins(questions):
+        raise InputError(f"{path}: _id {twin!r} stands twice; answers could not be told apart")
+    return questions
+
+
+def _question(line: bytes, where: str) -> AskedQuestion:
+    try:
+        return AskedQuestion.model_validate_json(line)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from None
+
+
+def _twins(questions: list[AskedQuestion]) -> Iterator[str]:
+    seen: set[str] = set()
+    for question in questions:
+        if question.id in seen:
+            yield question.id
+        seen.add(question.id)
