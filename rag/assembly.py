@@ -43,7 +43,7 @@ class Assembly:
 
     @cached_property
     def generator(self) -> Generator:
-        return self.settings.generator.build(GeneratorParts(self._token_encoder))
+        return self.settings.generator.build(GeneratorParts(self.token_encoder))
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -51,7 +51,7 @@ class Assembly:
         settings = self.settings
         self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
-        reranker = settings.reranker.build(RerankerParts(self.index.catalog, self._token_encoder))
+        reranker = settings.reranker.build(RerankerParts(self.index.catalog, self.token_encoder))
         calibration = find_calibration(reranker.card, self.embedder.card, settings.reranker.calibration)
         threshold = settings.reranker.threshold
         first = settings.retriever
@@ -71,7 +71,7 @@ class Assembly:
             generator=lambda: self.generator,
         )
 
-    def _token_encoder(self) -> TokenEncoder:
+    def token_encoder(self) -> TokenEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""
         if self.embedder.card.tokens:
             return cast(TokenEncoder, self.embedder)

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from threading import local
 from typing import Any, cast
@@ -44,12 +45,13 @@ CREATE INDEX IF NOT EXISTS chunks_by_key ON chunks (key);
 CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB);
 -- Ids whose place in Chroma and the lexical index may differ from what `chunks` says.
 CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
--- Embeddings that lost a chunk: swept once nothing else refers to them.
+-- Embeddings that have no chunk yet or lost one: swept when an ingest ends and nothing refers to them.
 CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
 """
 
 _CHUNK = """
-SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.reading, d.metadata
+SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.reading,
+    d.metadata
 FROM chunks c JOIN documents d ON d.id = c.document_id
 """
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
@@ -81,12 +83,14 @@ class Catalog:
     """A connection a thread; readers are never blocked by the writer (WAL)."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._local = local()
+        self._writer = uuid4().hex
+        self._changes = count(1)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._create()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, StoreError) as error:
             raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
         if (found := self.meta("schema")) != SCHEMA_VERSION:
             raise StoreError(
@@ -112,9 +116,30 @@ class Catalog:
 
     def identity(self) -> str:
         """This catalog's own name, given once."""
-        with self._write() as db:
-            db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid4().hex[:12],))
+        if self.meta("identity") is None:
+            with self._write() as db:
+                db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid4().hex[:12],))
         return cast(str, self.meta("identity"))
+
+    def generation(self) -> int:
+        """Which generation of the derived indexes readers are to use."""
+        return int(self.meta("generation") or 1)
+
+    def version(self) -> str:
+        """Another one whenever what readers see has changed."""
+        return self.meta("version") or ""
+
+    def announce(self) -> None:
+        """Leaves a new version: whoever has the derived indexes open must look at them anew."""
+        with self._write() as db:
+            self._change(db)
+
+    def made(self, version: str) -> bool:
+        """Was it this object that left this version?"""
+        return version.startswith(self._writer)
+
+    def _change(self, db: sqlite3.Connection) -> None:
+        _set_meta(db, {"version": f"{self._writer}-{next(self._changes)}"})
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
@@ -207,6 +232,7 @@ class Catalog:
         ]
         with self._write() as db:
             db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            _free(db, keys)
 
     def cached_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
         rows = self._by_keys("SELECT key, vector FROM embeddings", keys)
@@ -231,8 +257,10 @@ class Catalog:
         return int(self._db.execute("SELECT COUNT(*) FROM dirty").fetchone()[0])
 
     def clear_dirty(self) -> None:
+        """Both derived indexes agree with the catalog again."""
         with self._write() as db:
-            db.execute("DELETE FROM dirty")
+            if db.execute("DELETE FROM dirty").rowcount:
+                self._change(db)
 
     def commit(
         self, entries: Sequence[Entry], gone: Sequence[str], files: Mapping[str, FileRecord]
@@ -260,31 +288,39 @@ class Catalog:
             new = {chunk.id for entry in entries for chunk in entry.chunks}
             stale = [id_ for id_, _ in stale_rows if id_ not in new]
             db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in stale))
-            db.executemany("INSERT OR IGNORE INTO freed VALUES (?)", ((key,) for _, key in stale_rows))
+            _free(db, [key for _, key in stale_rows])
+            if old:
+                self._change(db)
             return stale
 
     def forget_files(self, files: Sequence[str]) -> None:
         with self._write() as db:
             db.execute(f"DELETE FROM files WHERE source {_IN}", (json.dumps(files),))
 
-    def replace_all(self, entries: Sequence[Entry], **meta: str) -> None:
+    def switch(self, generation: int) -> None:
+        """Readers use another generation from now on. Nothing in it differs from what stands here."""
+        with self._write() as db:
+            self._switch(db, generation)
+
+    def replace_all(self, entries: Sequence[Entry], fingerprint: str, generation: int) -> None:
         """Every document anew, with the settings they were cut and encoded by: one transaction."""
         with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO freed SELECT key FROM chunks")
             db.execute("DELETE FROM chunks")
             db.execute("DELETE FROM documents")
             _insert(db, entries)
-            _set_meta(db, meta)
+            _set_meta(db, {"fingerprint": fingerprint})
+            self._switch(db, generation)
+
+    def _switch(self, db: sqlite3.Connection, generation: int) -> None:
+        _set_meta(db, {"generation": str(generation)})
+        db.execute("DELETE FROM dirty")
+        self._change(db)
 
     def sweep(self) -> None:
-        """Drops the embeddings of removed and replaced texts, unless another chunk has the same text."""
+        """Drops the embeddings of texts that are not in the index, or not any more; shared ones stay."""
         with self._write() as db:
             db.execute(f"DELETE FROM embeddings WHERE key IN (SELECT key FROM freed) AND {_UNUSED}")
-            db.execute("DELETE FROM freed")
-
-    def drop_unused_embeddings(self) -> None:
-        """All that no chunk refers to: what an embedder left behind that is not in use any more."""
-        with self._write() as db:
-            db.execute(f"DELETE FROM embeddings WHERE {_UNUSED}")
             db.execute("DELETE FROM freed")
 
     # --- connections ----------------------------------------------------------------------
@@ -294,30 +330,59 @@ class Catalog:
         if not hasattr(self._local, "db"):
             # Autocommit: a transaction is opened where one is meant, by _write.
             self._local.db = sqlite3.connect(
-                self._path, timeout=30, isolation_level=None, check_same_thread=False
+                self._path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection
             )
         return cast(sqlite3.Connection, self._local.db)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
         try:
-            yield self._db
+            yield db
+            db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+
+class _Connection(sqlite3.Connection):
+    """Tells of a full disk or a damaged file as of any other trouble with the index."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        with _translated():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        with _translated():
+            return super().executemany(sql, parameters)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise  # a mistake of ours
+        raise StoreError(f"the catalog cannot be used: {error}") from error
 
 
 def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     db.executemany(
-        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (_document_row(entry) for entry in entries),
     )
     db.executemany(
         "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
     )
+
+
+def _free(db: sqlite3.Connection, keys: Iterable[bytes]) -> None:
+    db.executemany("INSERT OR IGNORE INTO freed VALUES (?)", ((key,) for key in keys))
 
 
 def _set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
@@ -341,7 +406,8 @@ def _document_row(entry: Entry) -> tuple[Any, ...]:
 
 def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
     return (
-        c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page, c.reading, key,
+        c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page,
+        c.reading, key,
     )  # fmt: skip
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rag.errors import InputError
-from rag.types import Metadata, Scalar
+from rag.types import Chunk, Metadata, Scalar
 
 _KEY = re.compile(r"[\w.-]{1,128}", re.UNICODE)
+_INTEGERS = range(-(2**63), 2**63)  # what the stores can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,24 @@ def canonical(value: Scalar) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    # Lone surrogates, which a command line can hold, are in no document.
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def filed(chunk: Chunk) -> Metadata:
+    """What a filter can name: the document's own metadata, and where the chunk stands."""
+    page = {} if chunk.page is None else {"page": chunk.page}
+    return {**chunk.metadata, **page, "source": chunk.source}
 
 
 def tags(metadata: Metadata) -> list[str]:
-    """What a chunk is filed under: one `key=value` for each scalar of its metadata."""
-    return [tag(key, canonical(item)) for key, value in metadata.items() for item in _items(value)]
+    """What a chunk is filed under: one `key=value` for each scalar of its metadata that can be named."""
+    return [
+        tag(key, canonical(item))
+        for key, value in metadata.items()
+        for item in _items(value)
+        if _KEY.fullmatch(key)
+    ]
 
 
 def tag(key: str, value: str) -> str:
@@ -61,11 +75,18 @@ def typed_forms(value: str) -> list[Scalar]:
     forms: list[Scalar] = [value]
     if value in ("true", "false"):
         forms.append(value == "true")
-    if re.fullmatch(r"-?\d{1,18}", value):
-        forms += [int(value), float(value)]
-    elif re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", value):
-        forms.append(float(value))
-    return forms
+    return forms + [number for number in _numbers(value) if canonical(number) == value]
+
+
+def _numbers(value: str) -> Iterator[int | float]:
+    try:
+        number = float(value)
+        if math.isfinite(number):
+            yield number
+        if int(value) in _INTEGERS:
+            yield int(value)
+    except ValueError:
+        return
 
 
 def _key(key: str) -> str:

@@ -7,7 +7,7 @@ stay on the current one; changing the number in the catalog is the moment of the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from rag.types import Chunk, Floats
 
 _LOCK_SECONDS = 1.5
 _BATCH = 1000
+# A reading that meets a change is done again, so often at most.
+_READINGS = 4
 
 T = TypeVar("T")
 
@@ -37,11 +39,12 @@ class Generation:
 
 class Index:
     def __init__(self, folder: Path, store: VectorStore) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self.catalog = Catalog(folder / "catalog.sqlite")
         self._store = store
         self._lexical = LexicalStore(folder / "lexical")
         self._opened: Generation | None = None
+        self._opened_at = ""
         self._opening = Lock()
         # Names this index's collections: a Chroma server may hold those of others.
         self._family = self.catalog.identity()
@@ -49,22 +52,28 @@ class Index:
     # --- reading --------------------------------------------------------------------------
 
     def current(self) -> Generation:
-        """The generation that readers use now: asked anew each time, so a rebuild is seen."""
-        number = int(self.catalog.meta("generation") or 1)
+        """The generation that readers use now, with what others have written to it."""
         with self._opening:
-            if self._opened is None or self._opened.number != number:
-                self._opened = self._open(number)
+            version, number = self.catalog.version(), self.catalog.generation()
+            if self._opened is None or self._opened.number != number or self._is_behind(version):
+                self._opened, self._opened_at = self._open(number), version
             return self._opened
 
     def read(self, reading: Callable[[Generation], T]) -> T:
-        """Runs a reading; once more where a rebuild dropped the generation under it."""
-        generation = self.current()
-        try:
-            return reading(generation)
-        except (StoreError, ValueError):
-            if int(self.catalog.meta("generation") or 1) == generation.number:
-                raise
-            return reading(self.current())
+        """Runs a reading; again where the index changed meanwhile, since what it found may be gone."""
+        for _ in range(_READINGS - 1):
+            version, generation = self.catalog.version(), self.current()
+            try:
+                found = reading(generation)
+                if self.catalog.version() == version:
+                    return found
+            except StoreError:
+                if self.catalog.version() == version:
+                    if self.catalog.made(version):
+                        raise
+                    # Another process is writing: Chroma fails where its files are ahead of its memory.
+                    self._close(generation)
+        return reading(self.current())
 
     def check_fingerprint(self, fingerprint: str) -> None:
         """Refuses to mix vectors or passages that were made otherwise."""
@@ -77,19 +86,29 @@ class Index:
             )
 
     def check_whole(self) -> None:
-        """Refuses to answer from a Chroma folder that was lost or belongs to another catalog."""
-        documents, chunks = self.catalog.counts()
-        if chunks and self.current().vectors.count() == 0:
-            raise StoreError(
-                f"the catalog in {self.folder} holds {documents} documents but Chroma is empty: "
-                "run `rag rebuild` to fill it again (nothing is embedded anew)"
-            )
+        """Refuses to answer where Chroma or the lexical index was lost, or lags behind the catalog."""
+        self.read(self._check_whole)
+
+    def _check_whole(self, generation: Generation) -> None:
+        _, chunks = self.catalog.counts()
+        held_by = {"Chroma": generation.vectors.count(), "the lexical index": generation.lexical.count()}
+        for name, held in held_by.items():
+            if held < chunks:
+                raise StoreError(
+                    f"the catalog in {self.folder} holds {chunks} passages but {name} only {held}: "
+                    "run `rag rebuild` to fill it again (nothing is embedded anew)"
+                )
 
     # --- writing --------------------------------------------------------------------------
 
     @contextmanager
     def writing(self) -> Iterator[Generation]:
         """The one writer: holds the lock, and first repairs what a killed one left behind."""
+        with self._alone():
+            yield self._repaired()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         lock = FileLock(self.folder / "write.lock")
         owner = self.folder / "write.pid"
         try:
@@ -101,7 +120,10 @@ class Index:
             ) from None
         try:
             owner.write_text(str(os.getpid()))
-            yield self._repaired()
+            if not self.catalog.made(self.catalog.version()):
+                self._close(self._opened)  # another has written, and may have died before it could tell
+            self.catalog.announce()
+            yield
         finally:
             owner.unlink(missing_ok=True)
             lock.release()
@@ -117,25 +139,34 @@ class Index:
             generation.vectors.delete(ids)
             generation.lexical.delete(ids)
 
-    def replace(
-        self,
-        generation: Generation,
-        batches: Iterable[tuple[Sequence[Chunk], Sequence[Floats]]],
-        commit: Callable[[int], None],
-    ) -> None:
-        """Fills the next generation beside this one; `commit` switches readers over to its number."""
-        fresh = self._open(generation.number + 1)
-        for chunks, vectors in batches:
-            self.put(fresh, chunks, vectors)
-        commit(fresh.number)
-        self._drop_all_but(fresh.number)
+    @contextmanager
+    def rebuilding(self) -> Iterator[Generation]:
+        """The next generation, empty, to be filled beside the present one, which need not be readable.
+
+        Readers stay on the present one until the catalog switches to the number of the next.
+        """
+        with self._alone():
+            number = self.catalog.generation()
+            self._drop_all_but(number)
+            yield self._open(number + 1)
+            self._drop_all_but(self.catalog.generation())
 
     def _open(self, number: int) -> Generation:
-        return Generation(number, self._store.open(self._family, number), self._lexical.open(number))
+        vectors = self._store.open(self._family, number)
+        return Generation(number, vectors, self._lexical.open(self._family, number))
+
+    def _close(self, generation: Generation | None) -> None:
+        with self._opening:
+            if self._opened is generation:
+                self._opened = None
+
+    def _is_behind(self, version: str) -> bool:
+        """What this object wrote itself, its open indexes have in them."""
+        return version != self._opened_at and not self.catalog.made(version)
 
     def _drop_all_but(self, number: int) -> None:
         self._store.drop_all_but(self._family, number)
-        self._lexical.drop_all_but(number)
+        self._lexical.drop_all_but(self._family, number)
 
     def _repaired(self) -> Generation:
         generation = self.current()

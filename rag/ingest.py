@@ -23,6 +23,8 @@ from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
 from rag.protocols import Chunker, Embedder
 from rag.types import Chunk, Document, EmbedderCard, Floats, IngestReport, Skipped
 
+_Batch = tuple[Sequence[Chunk], Sequence[Floats]]
+
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total) as work goes on; the total of a later stage grows while files are read."""
 
@@ -102,14 +104,14 @@ class Ingestor:
         With `embed`, documents are also cut and encoded anew by the present settings: the way out
         of a changed embedder or chunker. Readers stay on the old index until the new one is whole.
         """
-        with self._index.writing() as generation:
+        with self._index.rebuilding() as fresh:
             if embed:
-                self._encode_anew(generation)
+                self._encode_anew(fresh)
             else:
                 self._index.check_fingerprint(self._fingerprint)
-                self._index.replace(
-                    generation, self._stored(), lambda number: self._catalog.set_meta(generation=str(number))
-                )
+                self._put_all(fresh, self._stored())
+                self._catalog.switch(fresh.number)
+            self._catalog.sweep()
             return self._catalog.counts()[1]
 
     # --- files ----------------------------------------------------------------------------
@@ -164,19 +166,27 @@ class Ingestor:
                 Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped
             ]
             return
-        tally.skipped += skipped
         for document in documents:
             content = _content_hash(document)
             if before.get(document.id) == content:
                 tally.unchanged += 1
                 continue
+            if document.id not in before and self._is_taken(document, group):
+                skipped.append(Skipped(document.source, "a document of another file has this very name"))
+                continue
             tally.changed += document.id in before
             tally.new += document.id not in before
+            group.ids.add(document.id)
             group.entries.append(self._cut(document, file, content))
         gone = before.keys() - {document.id for document in documents}
         tally.removed += len(gone)
         group.gone += gone
+        tally.skipped += skipped
         group.files[file] = FileRecord(digest, len(documents), tuple(skipped))
+
+    def _is_taken(self, document: Document, group: _Group) -> bool:
+        """`a.jsonl#1` can be the first line of a file, and a file."""
+        return document.id in group.ids or bool(self._catalog.document_ids([document.source]))
 
     def _cut(self, document: Document, file: str, content: str) -> Entry:
         chunks = tuple(self._chunker.chunk(document))
@@ -248,18 +258,17 @@ class Ingestor:
 
     # --- anew -----------------------------------------------------------------------------
 
-    def _encode_anew(self, generation: Generation) -> None:
+    def _encode_anew(self, fresh: Generation) -> None:
         entries = [self._cut(e.document, e.file, e.hash) for e in self._catalog.entries()]
         self._embed(entries, _Tally())
+        self._put_all(fresh, _in_groups((e.chunks, self._vectors([e])) for e in entries))
+        self._catalog.replace_all(entries, self._fingerprint, fresh.number)
 
-        def commit(number: int) -> None:
-            self._catalog.replace_all(entries, fingerprint=self._fingerprint, generation=str(number))
+    def _put_all(self, fresh: Generation, batches: Iterable[_Batch]) -> None:
+        for chunks, vectors in batches:
+            self._index.put(fresh, chunks, vectors)
 
-        batches = (([*entry.chunks], self._vectors([entry])) for entry in entries)
-        self._index.replace(generation, _in_groups(batches), commit)
-        self._catalog.drop_unused_embeddings()
-
-    def _stored(self) -> Iterator[tuple[Sequence[Chunk], Sequence[Floats]]]:
+    def _stored(self) -> Iterator[_Batch]:
         total, done = self._catalog.counts()[1], 0
         for chunks in self._catalog.all_chunks(_GROUP_CHUNKS):
             vectors = self._catalog.vectors([chunk.id for chunk in chunks])
@@ -298,6 +307,7 @@ class _Group:
     """What becomes visible in one commit."""
 
     entries: list[Entry] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
     gone: list[str] = field(default_factory=list)
     files: dict[str, FileRecord] = field(default_factory=dict)
 
@@ -342,9 +352,7 @@ def _is_within(source: str, file: str, names: set[str]) -> bool:
     )
 
 
-def _in_groups(
-    batches: Iterable[tuple[Sequence[Chunk], Sequence[Floats]]],
-) -> Iterator[tuple[Sequence[Chunk], Sequence[Floats]]]:
+def _in_groups(batches: Iterable[_Batch]) -> Iterator[_Batch]:
     chunks: list[Chunk] = []
     vectors: list[Floats] = []
     for some, theirs in batches:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.filters import Where, tag, tags
+from rag.errors import StoreError
+from rag.filters import Where, filed, tag, tags
 from rag.types import Chunk, Hit
 
 if TYPE_CHECKING:
@@ -18,24 +20,36 @@ _ANALYZER = "rag_en"
 _MOST_TERMS = 256
 
 
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise StoreError(
+            f"the lexical index cannot {doing}: {error}. "
+            "If it is damaged, `rag rebuild` makes it anew (nothing is embedded again)"
+        ) from error
+
+
 class LexicalStore:
-    """Generations of the lexical index, each in a folder of its own."""
+    """Generations of the lexical index, each in a folder of its own, named after their catalog."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
 
-    def open(self, generation: int) -> LexicalIndex:
-        return LexicalIndex(self._folder / str(generation))
+    def open(self, family: str, generation: int) -> LexicalIndex:
+        return LexicalIndex(self._folder / f"{family}-{generation}")
 
-    def drop_all_but(self, generation: int) -> None:
+    def drop_all_but(self, family: str, generation: int) -> None:
         for folder in self._folder.iterdir() if self._folder.exists() else ():
-            if folder.name != str(generation):
+            if folder.name != f"{family}-{generation}":
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 class LexicalIndex:
     """User text never reaches a query parser: it is analysed into terms, so no syntax can be wrong."""
 
+    @_translated("be opened")
     def __init__(self, folder: Path) -> None:
         import tantivy
 
@@ -44,6 +58,7 @@ class LexicalIndex:
         self._index: Index = tantivy.Index(_schema(), path=str(folder))
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
 
+    @_translated("be written")
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Replaces chunks of the same id. On disk when this returns."""
         import tantivy
@@ -51,10 +66,11 @@ class LexicalIndex:
         writer = self._index.writer(heap_size=64_000_000, num_threads=1)
         for chunk in chunks:
             writer.delete_documents_by_term("id", chunk.id)
-            writer.add_document(tantivy.Document(id=chunk.id, tags=tags(_filed(chunk)), text=chunk.reading))
+            writer.add_document(tantivy.Document(id=chunk.id, tags=tags(filed(chunk)), text=chunk.reading))
         writer.commit()
         writer.wait_merging_threads()
 
+    @_translated("be written")
     def delete(self, ids: Sequence[str]) -> None:
         if not ids:
             return
@@ -64,9 +80,11 @@ class LexicalIndex:
         writer.commit()
         writer.wait_merging_threads()
 
+    @_translated("be read")
     def count(self) -> int:
         return int(self._searcher().num_docs)
 
+    @_translated("be searched")
     def search(self, text: str, n: int, where: Where | None = None) -> list[Hit]:
         """The best n by BM25, best first."""
         bag = self._bag(text)
@@ -76,6 +94,7 @@ class LexicalIndex:
         hits = searcher.search(self._filtered(bag, where), n, count=False).hits
         return [Hit(searcher.doc(address)["id"][0], float(score)) for score, address in hits]
 
+    @_translated("be searched")
     def score(self, text: str, ids: Sequence[str]) -> dict[str, float]:
         """BM25 of these chunks, whether they are among the best or not; 0 where no word matches."""
         from tantivy import Occur, Query
@@ -97,7 +116,8 @@ class LexicalIndex:
         """Any of the text's words; None where it has none."""
         from tantivy import Occur, Query
 
-        terms = list(dict.fromkeys(self._analyzer.analyze(text)))[:_MOST_TERMS]
+        readable = text.encode("utf-8", "replace").decode()
+        terms = list(dict.fromkeys(self._analyzer.analyze(readable)))[:_MOST_TERMS]
         words = [(Occur.Should, Query.term_query(self._index.schema, "text", term, "freq")) for term in terms]
         return Query.boolean_query(words) if words else None
 
@@ -109,12 +129,6 @@ class LexicalIndex:
             filed = Query.term_set_query(self._index.schema, "tags", [tag(key, value) for value in values])
             must.append((Occur.Must, Query.const_score_query(filed, 0.0)))
         return Query.boolean_query(must)
-
-
-def _filed(chunk: Chunk) -> dict[str, Any]:
-    """The metadata a filter can name: the document's own, and where the chunk stands."""
-    page = {} if chunk.page is None else {"page": chunk.page}
-    return {**chunk.metadata, **page, "source": chunk.source}
 
 
 def _schema() -> Any:

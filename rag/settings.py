@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     def load(cls, path: str | Path | None = None) -> Settings:
         """From a file (or none) and the environment. Everything wrong with them is one ConfigError."""
         content = _read(Path(path)) if path is not None else {}
+        _check_sections(content, path)
         _check_environment()
         try:
             return cls(**content)
@@ -112,10 +113,9 @@ def resolved(settings: Settings, path: str | Path | None = None) -> Iterator[tup
     content = _read(Path(path)) if path is not None else {}
     for section, fields in public(settings).items():
         for key, value in fields.items():
-            variable = f"{PREFIX}{section}{_DELIMITER}{key}".upper()
-            in_file = key in (content.get(section) or {})
-            origin = variable if variable in _upper_environment() else str(path) if in_file else "default"
-            yield f"{section}.{key}", value, origin
+            variable = _variable(section, key)
+            in_file = str(path) if key in _section(content, section) else ""
+            yield f"{section}.{key}", value, variable or in_file or "default"
 
 
 def public(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -157,6 +157,15 @@ def _refuse_secrets(content: Mapping[str, Any], path: Path) -> None:
                 )
 
 
+def _check_sections(content: Mapping[str, Any], path: str | Path | None) -> None:
+    """pydantic-settings does not mind capitals: of `Store` and `store` it would lose one."""
+    known = list(Settings.model_fields)
+    if wrong := [section for section in content if section not in known]:
+        raise ConfigError(
+            "\n".join(f"unknown section {name!r} in {path}{_nearest(name, known)}" for name in wrong)
+        )
+
+
 def _check_environment() -> None:
     """pydantic-settings passes over names that it does not know; a misspelt one must not be lost."""
     for variable in _upper_environment():
@@ -169,6 +178,22 @@ def _check_environment() -> None:
 
 def _upper_environment() -> list[str]:
     return [name.upper() for name in os.environ if name.upper().startswith(PREFIX)]
+
+
+def _variable(section: str, key: str) -> str:
+    """The variable that sets this key (without one: the section as a whole); empty where none does."""
+    whole = f"{PREFIX}{section}".upper()
+    own = f"{whole}{_DELIMITER}{key}".upper()
+    there = _upper_environment()
+    if own in there:
+        return own
+    # A section as one variable is JSON, which was read before: its keys stand between quotation marks.
+    return whole if whole in there and (not key or f'"{key}"' in os.environ.get(whole, "")) else ""
+
+
+def _section(content: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    fields = content.get(section)
+    return fields if isinstance(fields, Mapping) else {}
 
 
 def _keys(section: str) -> set[str]:
@@ -190,17 +215,17 @@ def _with_kind(name: str, value: Any) -> Any:
 
 
 def _explain(error: ValidationError, content: Mapping[str, Any], path: str | Path | None) -> str:
-    where = f" in {path}" if path is not None else ""
-    return "\n".join(_line(item, content, where) for item in error.errors(include_url=False))
+    return "\n".join(_line(item, content, path) for item in error.errors(include_url=False))
 
 
-def _line(item: Mapping[str, Any], content: Mapping[str, Any], where: str) -> str:
+def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path | None) -> str:
     section, *rest = [str(part) for part in item["loc"]]
     kinds = {kind for model in _models(section) for kind in _kinds(model)}
     kind = rest.pop(0) if rest and rest[0] in kinds else ""
     name = ".".join([section, *rest])
-    if item["type"] == "extra_forbidden" and not rest:
-        return f"unknown section {section!r}{where}{_nearest(section, list(Settings.model_fields))}"
+    key = rest[0] if rest else ""
+    in_file = f" in {path}" if path is not None else ""
+    where = f" in {variable}" if (variable := _variable(section, key)) else in_file
     if item["type"] == "extra_forbidden":
         mine = {
             key
@@ -209,12 +234,15 @@ def _line(item: Mapping[str, Any], content: Mapping[str, Any], where: str) -> st
             for key in model.model_fields
         }
         line = f"unknown key {name!r}{where}{_nearest(rest[-1], sorted(mine))}"
-        if kind and (content.get(section) or {}).get("kind") not in (None, kind):
-            line += f" ({PREFIX}{section.upper()}__KIND changed the kind to {kind}, and the file's keys belong to another)"
+        if key in _section(content, section) and (switch := _variable(section, "kind")):
+            line += f" ({switch} changed the kind to {kind}, and the file's keys belong to another)"
         return line
     if item["type"] == "union_tag_invalid":
-        return f"{section}.kind{where}: there is no {item['ctx']['tag']!r}{_nearest(item['ctx']['tag'], sorted(kinds))}"
-    return f"{name}{where}: {item['msg']}, got {item['input']!r}"
+        tag = item["ctx"]["tag"]
+        return f"{section}.kind{where}: there is no {tag!r}{_nearest(tag, sorted(kinds))}"
+    # What was given is shown unless it is, or may hold, a secret.
+    shown = "" if key in _SECRETS or isinstance(item["input"], Mapping) else f", got {item['input']!r}"
+    return f"{name}{where}: {item['msg']}{shown}"
 
 
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:

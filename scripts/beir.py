@@ -45,7 +45,7 @@ class Collection:
         """The qrels' name for a document, from its source in the index."""
         if self.corpus.suffix == ".jsonl":
             return source.rpartition("#")[2]
-        return source.partition(f"{self.corpus.name}/")[2]
+        return source.rpartition(f"{self.corpus.name}/")[2]
 
 
 def open_index(collection: Collection, work: Path, progress: Progress = silent, **sections: object) -> Rag:

@@ -52,7 +52,9 @@ def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:
         )
 
 
-def _one_passage_a_document(documents: list[str], is_relevant: list[bool], scores: tuple[float, ...]) -> list[int]:
+def _one_passage_a_document(
+    documents: list[str], is_relevant: list[bool], scores: tuple[float, ...]
+) -> list[int]:
     best: dict[str, int] = {}
     for i, document in enumerate(documents):
         if is_relevant[i] and (document not in best or scores[i] > scores[best[document]]):

@@ -34,7 +34,7 @@ def naive_maxsim(question: Floats, passages: list[Bits]) -> list[float]:
             max(float(q @ s) / (np.linalg.norm(q) * np.linalg.norm(s)) for s in signs)
             for q in question.astype(np.float64)
         ]
-        found.append(sum(best) / len(best))
+        found.append(float(np.mean(best)))
     return found
 
 
@@ -128,4 +128,4 @@ def test_bits_rank_the_passages_of_the_handbook_as_floats_do(
 
 def rank_correlation(one: Floats, other: Floats) -> float:
     ranks = [values.argsort().argsort() for values in (one, other)]
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1]).flat[1])

@@ -6,9 +6,11 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)([ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
+# What a line of dashes under it does not make a heading: rows, quotations, list items, code.
+_NO_TITLE = re.compile(r" {0,3}(\||>|[-+*]( |$)|\d+[.)] |`{3}|~{3})| {4}|\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,19 @@ def _headings(text: str) -> list[tuple[int, int, str]]:
     fence, at, previous = "", 0, (0, "")
     for line in text.splitlines(keepends=True):
         bare = line.rstrip()
-        if mark := _FENCE.match(bare):
-            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
-        elif not fence:
-            if (atx := _ATX.match(bare)) and atx[2]:
-                found.append((at, len(atx[1]), _plain(atx[2])))
-                bare = ""
-            elif (
-                (setext := _SETEXT.match(bare))
-                and previous[1]
-                and not previous[1].startswith(("|", "-", ">"))
-            ):
-                found.append((previous[0], 1 if setext[1][0] == "=" else 2, _plain(previous[1])))
-                bare = ""
-        previous = (at, bare.strip())
+        mark = _FENCE.match(bare)
+        if fence:
+            closes = mark and mark[1].startswith(fence) and not mark[2]
+            fence = "" if closes else fence
+        elif mark:
+            fence = mark[1]
+        elif (atx := _ATX.match(bare)) and atx[2]:
+            found.append((at, len(atx[1]), _plain(atx[2])))
+            bare = ""
+        elif (setext := _SETEXT.match(bare)) and previous[1] and not _NO_TITLE.match(previous[1]):
+            found.append((previous[0], 1 if setext[1][0] == "=" else 2, _plain(previous[1].strip())))
+            bare = ""
+        previous = (at, bare)
         at += len(line)
     return found
 

@@ -36,10 +36,14 @@ def with_title(document: Document, headings: tuple[str, ...]) -> tuple[str, ...]
 
 
 def reading(headings: Sequence[str], text: str) -> str:
-    """What embedder and reranker read: the headings that the text does not itself begin with, then the text."""
-    first_line = text.lstrip("# \t").split("\n", 1)[0].strip().rstrip("# ")
-    above = headings[:-1] if headings and headings[-1] == first_line else headings
-    return f"{' > '.join(above)}\n{text}" if above else text
+    """What embedder and reranker read: the headings that the text does not begin with, then the text."""
+    first_line = text.lstrip("# \t").split("\n", 1)[0].strip("# \t")
+    above = headings[:-1] if headings and headings[-1].strip("# \t") == first_line else headings
+    return f"{heading_line(above)}{text}"
+
+
+def heading_line(headings: Sequence[str]) -> str:
+    return f"{' > '.join(headings)}\n" if headings else ""
 
 
 def _chunk_id(document_id: str, ordinal: int, start: int, reading: str) -> str:

@@ -1,4 +1,4 @@
-"""Passages along the document's structure: headings, then paragraphs, then sentences, within a token budget."""
+"""Passages along the document's structure: headings, paragraphs, sentences, within a token budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
 from rag.chunkers.headings import Outline, outline
-from rag.chunkers.passages import make_chunk, reading, with_title
+from rag.chunkers.passages import heading_line, make_chunk, reading, with_title
 from rag.errors import ConfigError
 from rag.protocols import Embedder
 from rag.types import Chunk, Document, Markup
@@ -32,21 +32,24 @@ class StructureSettings(BaseModel, frozen=True, extra="forbid"):
     heading_tokens: PositiveInt = 48
 
     def build(self, embedder: Embedder) -> StructureChunker:
-        budget = min(self.tokens, embedder.card.window) - _MARKERS
+        sizer = embedder.sizer()
+        prompt = counter(sizer)(embedder.card.passage_prompt)
+        budget = min(self.tokens, embedder.card.window) - _MARKERS - prompt
         if budget < 8 or self.overlap >= budget // 2:
             raise ConfigError(
                 f"chunker.tokens {self.tokens} with chunker.overlap {self.overlap} leaves no room for text: "
-                f"the embedder reads {embedder.card.window} tokens; the overlap must be under half of the budget"
+                f"the embedder reads {embedder.card.window} tokens, {prompt} of them its passage prompt; "
+                "the overlap must be under half of the rest"
             )
-        return StructureChunker(self, budget, embedder.card.passage_prompt, embedder.sizer())
+        return StructureChunker(self, budget, sizer)
 
 
 class StructureChunker:
-    def __init__(self, settings: StructureSettings, budget: int, prompt: str, sizer: Sizer) -> None:
+    def __init__(self, settings: StructureSettings, budget: int, sizer: Sizer) -> None:
         self._settings = settings
         self._sizer = sizer
         self._count = counter(sizer)
-        self._budget = budget - self._count(prompt)
+        self._budget = budget
         self._heading_budget = min(settings.heading_tokens, self._budget // 2)
         self._splitter = lru_cache(maxsize=128)(self._make_splitter)
         self.fingerprint = (
@@ -74,22 +77,37 @@ class StructureChunker:
             return 0
         paths = {(), *above.paths}
         fitted = (self._fit(with_title(document, path)) for path in paths)
-        return max(self._count(" > ".join(path)) for path in fitted)
+        return max(self._count(heading_line(path)) for path in fitted)
 
     def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
         """The path within its budget: the outermost and the innermost stay longest, words go last."""
-        while len(headings) > 1 and self._count(" > ".join(headings)) > self._heading_budget:
+        while len(headings) > 1 and not self._fits(heading_line(headings), self._heading_budget):
             headings = (headings[0], *headings[2:]) if len(headings) > 2 else headings[1:]
-        while headings and self._count(headings[0]) > self._heading_budget:
-            headings = (headings[0][: len(headings[0]) * 3 // 4],)
+        while headings and not self._fits(heading_line(headings), self._heading_budget):
+            shorter = headings[0][: len(headings[0]) * 3 // 4].rstrip()
+            headings = (shorter,) if shorter else ()
         return headings
 
     def _spans(self, document: Document, budget: int) -> Iterator[tuple[int, int]]:
         splitter = self._splitter(document.markup, budget)
-        longest = budget * _CHARACTERS_PER_TOKEN
         for start, text in splitter.chunk_indices(document.text):
-            for at in range(0, len(text), longest):
-                yield start + at, min(start + at + longest, start + len(text))
+            if len(text) <= budget * _CHARACTERS_PER_TOKEN:
+                yield start, start + len(text)
+            else:
+                yield from self._halves(document.text, start, start + len(text), budget)
+
+    def _halves(self, text: str, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
+        part = text[start:end]
+        if self._fits(part, budget) or len(part) < 2:
+            if part.strip():
+                yield start, end
+        else:
+            middle = (start + end) // 2
+            yield from self._halves(text, start, middle, budget)
+            yield from self._halves(text, middle, end, budget)
+
+    def _fits(self, text: str, budget: int) -> bool:
+        return len(text) <= budget * _CHARACTERS_PER_TOKEN and self._count(text) <= budget
 
     def _make_splitter(self, markup: Markup, budget: int):  # type: ignore[no-untyped-def]  # two unrelated classes
         from semantic_text_splitter import MarkdownSplitter, TextSplitter

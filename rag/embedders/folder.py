@@ -35,6 +35,8 @@ def describe(
     config = _json(folder / "config.json")
     if not config:
         raise ModelError(f"model folder {folder} has no config.json: is it a sentence-transformers model?")
+    if not (folder / "tokenizer.json").exists():
+        raise ModelError(f"model folder {folder} has no tokenizer.json: only fast tokenizers are read")
     prompts = _json(folder / "config_sentence_transformers.json").get("prompts", {})
     return EmbedderCard(
         name=name,
@@ -49,7 +51,8 @@ def describe(
 
 @lru_cache(maxsize=8)
 def weights_hash(folder: Path) -> str:
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    # In subfolders too: a projection after the pooling has weights of its own.
+    weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("pytorch_model*.bin"))
     if not weights:
         raise ModelError(f"model folder {folder} has no weights (*.safetensors)")
     digest = hashlib.sha256()
@@ -107,9 +110,16 @@ def _passage_prompt(prompts: dict[str, str]) -> str:
 
 
 def _modules(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "modules.json"
-    return list(json.loads(path.read_text())) if path.exists() else []
+    return list(_parsed(folder / "modules.json") or [])
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    return dict(_parsed(path) or {})
+
+
+def _parsed(path: Path) -> Any:
+    """None where the file is not there."""
+    try:
+        return json.loads(path.read_text("utf-8")) if path.exists() else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} of the model cannot be read: {error}") from error

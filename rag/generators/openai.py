@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from rag.generators.base import Parts
 from rag.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
 from rag.services import Account, Address, openai_account, openai_client, openai_errors
 from rag.types import Passage, Question, Reply
@@ -37,7 +38,7 @@ class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
     template: str | None = None
     stream_usage: bool = True
 
-    def build(self) -> OpenAIGenerator:
+    def build(self, parts: Parts | None = None) -> OpenAIGenerator:
         check_template(self.template or DEFAULT_TEMPLATE)
         account = openai_account("GENERATOR", self.api_key, self.base_url)
         client = openai_client(account, self.base_url, self.timeout_s, self.retries)

@@ -59,11 +59,12 @@ class CrossEncoderReranker:
         """
         tokenizer = self._model.tokenizer
         asked = len(tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"])
-        room = self._window - asked - tokenizer.num_special_tokens_to_add(pair=True)
+        free = self._window - tokenizer.num_special_tokens_to_add(pair=True)
+        room = free - asked
         if room < _LEAST_PASSAGE:
             raise InputError(
                 f"the question has {asked} tokens; {self.card.model} reads {self._window} with the passage: "
-                f"ask in at most {self._window - _LEAST_PASSAGE} or choose a reranker with a longer window"
+                f"ask in at most {free - _LEAST_PASSAGE} or choose a reranker with a longer window"
             )
         encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return [
@@ -82,8 +83,6 @@ class CrossEncoderReranker:
             activation_fn=torch.nn.Identity(),
             show_progress_bar=False,
         )
-        if scores.ndim != 1:
-            raise ModelError(f"{self.card.model} has {scores.shape[1]} labels; a reranker has one")
         return tuple(float(score) for score in scores)
 
 
@@ -98,4 +97,17 @@ def _load(model: str, revision: str | None, device: str | None) -> CrossEncoder:
         loaded: CrossEncoder = CrossEncoder(model, revision=revision, device=device)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"reranker.model {model!r} could not be loaded: {error}") from error
+    _check(model, loaded)
     return loaded
+
+
+def _check(name: str, model: CrossEncoder) -> None:
+    """The library puts a head of random numbers on any model that has none, and says so in a log."""
+    network = type(model.transformers_model).__name__
+    trained = getattr(model.config, "architectures", None)
+    if network.endswith("ForSequenceClassification") and trained and network not in trained:
+        raise ModelError(
+            f"reranker.model {name!r} is a {trained[0]}, no cross-encoder: it has no head that scores"
+        )
+    if model.num_labels != 1:
+        raise ModelError(f"reranker.model {name!r} has {model.num_labels} labels; a reranker has one")

@@ -25,8 +25,8 @@ class MultiVectorTokens:
             raise ModelError(f"reranker.model {model!r} could not be loaded: {error}") from error
         if not _is_multi_vector(model):
             raise ModelError(
-                f"reranker.model {model!r} is no multi-vector model, and would be read through a projection of "
-                "random numbers: name a ColBERT-like one, or leave the key out to use the embedder's tokens"
+                f"reranker.model {model!r} is no multi-vector model: it would be read through a projection "
+                "of random numbers. Name a ColBERT-like one, or leave the key out for the embedder's tokens"
             )
         self._lock = Lock()
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
+from weakref import finalize
 
 import numpy as np
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, PositiveInt, SecretStr
 
-from rag.errors import ConfigError, StoreError
-from rag.filters import Where, typed_forms
+from rag.errors import ConfigError, LockedError, StoreError
+from rag.filters import Where, canonical, filed, typed_forms
 from rag.types import Chunk, Floats, Hit, Scalar
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
+    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
+
+    Guard = Callable[[], AbstractContextManager[None]]
 
 # Chroma's defaults lose 10% of the true top 50 at 100,000 chunks.
 _HNSW: Any = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+# As many at a time as a reader can wait for who needs the folder meanwhile.
+_BATCH = 250
+_TURN_SECONDS = 60
+_openings = count(1)
 
 
 class _ChromaSettings(BaseModel, frozen=True, extra="forbid"):
@@ -35,12 +43,17 @@ class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["embedded"] = "embedded"
 
     def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, self._connect)
+        folder = self.path.absolute()
+        return ChromaStore(self.collection, lambda: self._connect(folder), lambda: _in_turn(folder))
 
-    def _connect(self) -> ClientAPI:
+    def _connect(self, folder: Path) -> Client:
         import chromadb  # 0.5 s that `rag --help` need not pay
 
-        return chromadb.PersistentClient(str(self.path / "chroma"), settings=_quiet())
+        # Within a process Chroma opens a folder once and then never sees what another process writes
+        # to it. It tells folders apart by their spelling: a new one is a new look at the folder.
+        spelling = "".join("/." if bit == "1" else "/" for bit in f"{next(_openings):b}")
+        client = chromadb.PersistentClient(f"{folder / 'chroma'}{spelling}", settings=_quiet())
+        return cast("Client", client)  # declared without its close()
 
 
 class ServerStoreSettings(_ChromaSettings, frozen=True):
@@ -53,11 +66,12 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     def build(self) -> ChromaStore:
         return ChromaStore(self.collection, self._connect)
 
-    def _connect(self) -> ClientAPI:
+    def _connect(self) -> Client:
         import chromadb
 
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
-        return chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
+        client = chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
+        return cast("Client", client)
 
 
 class CloudStoreSettings(_ChromaSettings, frozen=True):
@@ -72,56 +86,59 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
             raise ConfigError("store.kind cloud needs a key: set CHROMA_API_KEY or RAG_STORE__API_KEY")
         return ChromaStore(self.collection, lambda: self._connect(key))
 
-    def _connect(self, key: str) -> ClientAPI:
+    def _connect(self, key: str) -> Client:
         import chromadb
 
-        return chromadb.CloudClient(self.tenant, self.database, key, settings=_quiet())
+        return cast("Client", chromadb.CloudClient(self.tenant, self.database, key, settings=_quiet()))
 
 
 class ChromaStore:
-    """Generations of the dense index, each a collection `<name>-<family>-<generation>`."""
+    """Generations of the dense index, each a collection `<name>-<family>-<generation>`.
 
-    def __init__(self, name: str, connect: Callable[[], ClientAPI]) -> None:
+    `guard` is held while files are touched that Chroma does not protect from other processes.
+    """
+
+    def __init__(self, name: str, connect: Callable[[], Client], guard: Guard = nullcontext) -> None:
         self._name = name
         self._connect = connect
+        self._guard = guard
 
     def open(self, family: str, generation: int) -> ChromaIndex:
-        with _translated("open the collection"):
+        """The index as it is now: what other processes write later, only another opening shows."""
+        with self._guard(), _translated("open the collection"):
+            client = self._connect()
             # embedding_function=None: Chroma's own would download a model and disagree with ours.
-            collection = self._client.get_or_create_collection(
+            collection = client.get_or_create_collection(
                 f"{self._name}-{family}-{generation}",
                 embedding_function=None,
                 configuration={"hnsw": _HNSW},
                 metadata={"made_by": "rag"},
             )
-            return ChromaIndex(collection, self._client.get_max_batch_size())
+            index = ChromaIndex(collection, min(_BATCH, client.get_max_batch_size()), self._guard)
+        # What a client holds in memory goes when the last one who reads this index lets go of it.
+        finalize(index, client.close).atexit = False
+        return index
 
     def drop_all_but(self, family: str, generation: int) -> None:
         ours = f"{self._name}-{family}-"
-        with _translated("drop old collections"):
-            for name in self._names():
+        with self._guard(), _translated("drop old collections"), closing(self._connect()) as client:
+            for name in [collection.name for collection in client.list_collections()]:
                 if name.startswith(ours) and name != f"{ours}{generation}":
-                    self._client.delete_collection(name)
-
-    def _names(self) -> list[str]:
-        return [collection.name for collection in self._client.list_collections()]
-
-    @cached_property
-    def _client(self) -> ClientAPI:
-        with _translated("connect"):
-            return self._connect()
+                    client.delete_collection(name)
 
 
 class ChromaIndex:
-    def __init__(self, collection: Collection, batch: int) -> None:
+    def __init__(self, collection: Collection, batch: int, guard: Guard = nullcontext) -> None:
         self._collection = collection
         self._batch = batch
+        self._guard = guard
+        self._loaded = False
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         """Replaces chunks of the same id."""
         for at in range(0, len(chunks), self._batch):
             part = chunks[at : at + self._batch]
-            with _translated("write"):
+            with self._guard(), _translated("write"):
                 self._collection.upsert(
                     ids=[chunk.id for chunk in part],
                     embeddings=np.stack(vectors[at : at + self._batch]),
@@ -131,43 +148,46 @@ class ChromaIndex:
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
-            with _translated("delete"):
+            with self._guard(), _translated("delete"):
                 self._collection.delete(ids=list(ids[at : at + self._batch]))
 
     def search(self, vector: Floats, n: int, where: Where | None = None) -> list[Hit]:
         """The nearest n by cosine, nearest first."""
         if n < 1:
             return []
-        with _translated("search"):
+        with self._reading(), _translated("search"):
             found = self._collection.query(
                 query_embeddings=vector[np.newaxis], n_results=n, where=_where(where), include=["distances"]
             )
         ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
+        self._loaded = self._loaded or bool(ids)
         return [Hit(id_, 1.0 - float(d)) for id_, d in zip(ids, distances, strict=True)]
 
     def count(self) -> int:
-        with _translated("count"):
+        with self._reading(), _translated("count"):
             return self._collection.count()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """The first search reads files, which another process may be writing; later ones read memory."""
+        return nullcontext() if self._loaded else self._guard()
 
 
 def _metadata(chunk: Chunk) -> dict[str, Any]:
     """Readable for other clients of the same collection, and what `where` filters on."""
     own: dict[str, Any] = {
-        "source": chunk.source,
         "document_id": chunk.document_id,
         "headings": " > ".join(chunk.headings),
-        "start": chunk.start,
-        "end": chunk.end,
+        "chunk_start": chunk.start,
+        "chunk_end": chunk.end,
     }
-    page = {} if chunk.page is None else {"page": chunk.page}
-    return {**{k: _value(v) for k, v in chunk.metadata.items() if v != ()}, **page, **own}
+    return {**{key: _value(value) for key, value in filed(chunk).items() if value != ()}, **own}
 
 
 def _value(value: Scalar | tuple[Scalar, ...]) -> Any:
     if not isinstance(value, tuple):
         return value
     # Chroma's lists hold one type.
-    return list(value) if len({type(item) for item in value}) == 1 else [str(item) for item in value]
+    return list(value) if len({type(item) for item in value}) == 1 else [canonical(item) for item in value]
 
 
 def _where(where: Where | None) -> Any:
@@ -187,6 +207,23 @@ def _quiet() -> Any:
     from chromadb.config import Settings
 
     return Settings(anonymized_telemetry=False)
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Iterator[None]:
+    """One at a time at Chroma's files. Who waits keeps the turn, so a busy writer lets every reader in."""
+    turn, files = (FileLock(folder / name, timeout=_TURN_SECONDS) for name in ("chroma.turn", "chroma.lock"))
+    try:
+        with turn:
+            files.acquire(poll_interval=0.005)
+    except Timeout:
+        raise LockedError(
+            f"another process has held {folder / 'chroma'} for {_TURN_SECONDS} s: is it suspended?"
+        ) from None
+    try:
+        yield
+    finally:
+        files.release()
 
 
 @contextmanager

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+# Imported whole before any test: where a stream left early is collected while cohere imports httpx,
+# the OpenAI SDK reaches into the half of it that is there.
+import httpx  # noqa: F401
 import pytest
 
 from servers.cohere_server import CohereServer
