@@ -45,8 +45,9 @@ CREATE INDEX IF NOT EXISTS chunks_by_key ON chunks (key);
 CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB);
 -- Ids whose place in Chroma and the lexical index may differ from what `chunks` says.
 CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
--- Embeddings that have no chunk yet or lost one: swept when an ingest ends and nothing refers to them.
+-- Embeddings that lost a chunk, and those that never had one yet: swept once nothing refers to them.
 CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
 """
 
 _CHUNK = """
@@ -99,7 +100,7 @@ class Catalog:
 
     def _create(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'dirty'").fetchone():
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         if self.meta("schema") is None:
             self.set_meta(schema=SCHEMA_VERSION)
@@ -232,7 +233,7 @@ class Catalog:
         ]
         with self._write() as db:
             db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
-            _free(db, keys)
+            db.executemany("INSERT OR IGNORE INTO pending VALUES (?)", ((key,) for key in keys))
 
     def cached_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
         rows = self._by_keys("SELECT key, vector FROM embeddings", keys)
@@ -288,7 +289,7 @@ class Catalog:
             new = {chunk.id for entry in entries for chunk in entry.chunks}
             stale = [id_ for id_, _ in stale_rows if id_ not in new]
             db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in stale))
-            _free(db, [key for _, key in stale_rows])
+            db.executemany("INSERT OR IGNORE INTO freed VALUES (?)", ((key,) for _, key in stale_rows))
             if old:
                 self._change(db)
             return stale
@@ -317,9 +318,15 @@ class Catalog:
         db.execute("DELETE FROM dirty")
         self._change(db)
 
-    def sweep(self) -> None:
-        """Drops the embeddings of texts that are not in the index, or not any more; shared ones stay."""
+    def sweep(self, pending: bool = False) -> None:
+        """Drops the embeddings of removed and replaced texts, unless another chunk has the same text.
+
+        `pending` ones too once their ingest is through: no chunk came of them, and none will.
+        """
         with self._write() as db:
+            if pending:
+                db.execute("INSERT OR IGNORE INTO freed SELECT key FROM pending")
+                db.execute("DELETE FROM pending")
             db.execute(f"DELETE FROM embeddings WHERE key IN (SELECT key FROM freed) AND {_UNUSED}")
             db.execute("DELETE FROM freed")
 
@@ -379,10 +386,6 @@ def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
     )
-
-
-def _free(db: sqlite3.Connection, keys: Iterable[bytes]) -> None:
-    db.executemany("INSERT OR IGNORE INTO freed VALUES (?)", ((key,) for key in keys))
 
 
 def _set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:

@@ -37,7 +37,7 @@ def examine(settings: Settings) -> list[Check]:
 def _check(name: str, examination: Callable[[], str]) -> Check:
     try:
         return Check(name, True, examination())
-    except RagError as error:
+    except (RagError, OSError) as error:
         return Check(name, False, str(error))
 
 
@@ -65,8 +65,8 @@ def _index(parts: Assembly) -> str:
     dense, lexical = generation.vectors.count(), generation.lexical.count()
     if {dense, lexical} != {chunks}:
         raise ConfigError(
-            f"the catalog has {chunks} chunks, Chroma {dense}, the lexical index {lexical}: an ingest is under way, "
-            "or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
+            f"the catalog has {chunks} chunks, Chroma {dense}, the lexical index {lexical}: an ingest is "
+            "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
         )
     return f"settings and index agree; {chunks:,} chunks in the catalog, in Chroma and in the lexical index"
 

@@ -79,24 +79,31 @@ class Ingestor:
                 # What could not be read has not vanished: nothing under it is pruned.
                 seen = {anchor.source(file) for file in files}
                 tally.removed += self._prune(paths, seen, {s.source for s in unread}, anchor, generation)
-            self._catalog.sweep()
+            self._catalog.sweep(pending=True)
         return tally.report(time.perf_counter() - started)
 
     def remove(self, sources: Sequence[str]) -> list[str]:
         """Takes documents, files or whole folders out of the index. Returns the sources removed."""
         with self._index.writing() as generation:
-            anchor = Anchor.of(self._index.folder, self._catalog)
-            ledger = self._catalog.sources()
-            chosen: dict[str, str] = {}
-            for name in sources:
-                names = {name.rstrip("/"), anchor.source(Path(name))}
-                matches = {source: file for source, file in ledger if _is_within(source, file, names)}
-                if not matches:
-                    raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
-                chosen |= matches
-            self._forget(generation, chosen)
-            self._catalog.sweep()
-            return sorted(chosen)
+            try:
+                chosen = self._named(sources)
+                self._forget(generation, chosen)
+                return sorted(chosen)
+            finally:  # where nothing is left to remove, a removal may have died before it came to this
+                self._catalog.sweep()
+
+    def _named(self, names: Sequence[str]) -> dict[str, str]:
+        """Source and file of each document that is meant by its own name, its file's or a folder's."""
+        anchor = Anchor.of(self._index.folder, self._catalog)
+        ledger = self._catalog.sources()
+        chosen: dict[str, str] = {}
+        for name in names:
+            meant = {name.rstrip("/"), anchor.source(Path(name))}
+            matches = {source: file for source, file in ledger if _is_within(source, file, meant)}
+            if not matches:
+                raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
+            chosen |= matches
+        return chosen
 
     def rebuild(self, embed: bool = False) -> int:
         """Fills Chroma and the lexical index anew from the catalog. Returns the number of chunks.
@@ -111,7 +118,7 @@ class Ingestor:
                 self._index.check_fingerprint(self._fingerprint)
                 self._put_all(fresh, self._stored())
                 self._catalog.switch(fresh.number)
-            self._catalog.sweep()
+            self._catalog.sweep(pending=embed)
             return self._catalog.counts()[1]
 
     # --- files ----------------------------------------------------------------------------
@@ -166,13 +173,13 @@ class Ingestor:
                 Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped
             ]
             return
+        taken = [d for d in documents if d.id not in before and self._is_taken(d, group)]
+        skipped += [Skipped(d.source, "a document of another file has this very name") for d in taken]
+        documents = [d for d in documents if d not in taken]
         for document in documents:
             content = _content_hash(document)
             if before.get(document.id) == content:
                 tally.unchanged += 1
-                continue
-            if document.id not in before and self._is_taken(document, group):
-                skipped.append(Skipped(document.source, "a document of another file has this very name"))
                 continue
             tally.changed += document.id in before
             tally.new += document.id not in before

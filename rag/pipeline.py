@@ -110,11 +110,12 @@ class Pipeline:
             reply.completion_tokens,
         )
         trace = replace(found.trace, stages=(*found.trace.stages, stage), generate=generated)
-        citations = cite(reply.text, found.passages, question.text)
+        text = reply.text if reply.text.strip() else NOT_FOUND
+        citations = cite(text, found.passages, question.text)
         return Answer(
             question=question.text,
-            text=reply.text,
-            found=not _is_refusal(reply.text),
+            text=text,
+            found=not _is_refusal(text),
             passages=found.passages,
             citations=citations,
             trace=trace,
@@ -126,9 +127,7 @@ class Pipeline:
         if reranked.status == "skipped":
             notes.append("the first stage found nothing: `rag status` shows what the index holds")
         if reranked.encoded:
-            notes.append(
-                f"{reranked.encoded} passages were encoded on the spot: their tokens are not kept in this form"
-            )
+            notes.append(f"{reranked.encoded} passages were encoded on the spot: such tokens are not kept of them")
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
         if not self.calibration.fitted_on:

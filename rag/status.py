@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rag.api import Rag
@@ -12,14 +13,20 @@ def read_status(rag: Rag, with_sources: bool = False) -> dict[str, Any]:
     folder = rag.settings.store.path
     catalog = rag.parts.index.catalog
     documents, chunks = catalog.counts()
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     status: dict[str, Any] = {
         "path": str(folder),
         "documents": documents,
         "chunks": chunks,
         "text_bytes": catalog.text_bytes(),
-        "bytes": size,
+        "bytes": sum(map(_size, folder.rglob("*"))),
         "fingerprint": catalog.meta("fingerprint"),
         "generation": int(catalog.meta("generation") or 1),
     }
     return {**status, "sources": [source for source, _ in catalog.sources()]} if with_sources else status
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:  # a writer is at work
+        return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +26,15 @@ class Verdict:
 
 def why(rag: Rag, question: str, source: str) -> Verdict:
     chunks = _chunks(rag, source)
-    rows = [row for row in rag.search(question).trace.ledger if row.source == chunks[0].source]
+    found = rag.search(question)
+    rows = [row for row in found.trace.ledger if row.source == chunks[0].source]
     texts = {chunk.id: chunk.text for chunk in chunks}
     if not rows:
-        return _never_retrieved(rag, question, chunks)
-    best = min(rows, key=lambda row: row.rerank_rank)
+        return _never_retrieved(rag, found.question, chunks)
+    best = min(rows, key=lambda row: (not row.kept, row.rerank_rank))
     stage = "kept" if best.kept else "select"
     reason = best.reason or f"it is passage number {best.rerank_rank} of the ranking and reaches the prompt"
-    return Verdict(question, best.source, stage, reason, _excerpt(texts[best.id]), best)
+    return Verdict(found.question, best.source, stage, reason, _excerpt(texts[best.id]), best)
 
 
 def _chunks(rag: Rag, source: str) -> list[Chunk]:
@@ -44,26 +46,28 @@ def _chunks(rag: Rag, source: str) -> list[Chunk]:
     return chunks
 
 
-def _never_retrieved(rag: Rag, question: str, chunks: list[Chunk]) -> Verdict:
-    """Its best cosine and BM25, against what it would have taken."""
-    pipeline = rag.pipeline
-    encoded = pipeline.encode(question)
-    ids = [chunk.id for chunk in chunks]
-    catalog, generation = rag.parts.index.catalog, rag.parts.index.current()
-    vectors = catalog.vectors(ids)
+def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Verdict:
+    """Its best cosine and BM25, against the weakest candidates'."""
+    encoded = rag.pipeline.encode(question)
+    candidates = rag.pipeline.retrieve(encoded)
+    texts = {chunk.id: chunk.text for chunk in chunks}
+    vectors = rag.parts.index.catalog.vectors(list(texts))
     assert encoded.vectors is not None  # encode always sets them
     cosines = {id_: float(vector @ encoded.vectors.vector) for id_, vector in vectors.items()}
-    bm25 = generation.lexical.score(encoded.text, ids)
-    nearest = max(ids, key=lambda id_: (cosines[id_], bm25[id_]))
-    candidates = pipeline.retrieve(encoded)
-    least = min((c.evidence.cosine for c in candidates if c.evidence.cosine is not None), default=0.0)
+    bm25 = rag.parts.index.current().lexical.score(encoded.text, list(texts))
+    nearest = max(texts, key=lambda id_: (cosines[id_], bm25[id_]))
+    dense = [c.evidence.cosine for c in candidates if c.dense_rank and c.evidence.cosine is not None]
+    lexical = [c.evidence.bm25 for c in candidates if c.lexical_rank and c.evidence.bm25 is not None]
     reason = (
-        f"none of its {len(chunks)} passages is among the first {len(candidates)} candidates: its best has "
-        f"cosine {cosines[nearest]:.3f} (the candidates' least is {least:.3f}) and BM25 {max(bm25.values()):.2f}; "
-        "retriever.top_n widens the first stage"
+        f"none of its {len(chunks)} passages is among the {len(candidates)} candidates; "
+        f"its best cosine is {cosines[nearest]:.3f}{_weakest(dense)}, "
+        f"its best BM25 {max(bm25.values()):.3f}{_weakest(lexical)}; retriever.top_n widens the first stage"
     )
-    text = next(chunk.text for chunk in chunks if chunk.id == nearest)
-    return Verdict(question, chunks[0].source, "retrieve", reason, _excerpt(text))
+    return Verdict(question, chunks[0].source, "retrieve", reason, _excerpt(texts[nearest]))
+
+
+def _weakest(found: Sequence[float]) -> str:
+    return f" (the weakest candidate found that way has {min(found):.3f})" if found else ""
 
 
 def _excerpt(text: str) -> str:

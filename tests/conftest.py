@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,5 +47,5 @@ def handbook_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def handbook(handbook_settings: Settings) -> Iterator[Rag]:
-    yield Rag.open(handbook_settings)
+def handbook(handbook_settings: Settings) -> Rag:
+    return Rag.open(handbook_settings)

@@ -8,10 +8,11 @@ import pytest
 from builders import SmallIndex, names
 from fakes import EchoGenerator, ListedScores, WordEmbedder
 
-from rag import Answer, Rag
+from rag import Answer, Rag, Settings
 from rag.calibration import Calibration
 from rag.contract import answer_json, search_json
 from rag.prompt import NOT_FOUND
+from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.selection import Rule
 from rag.types import Trace
 
@@ -87,6 +88,11 @@ def test_a_model_that_says_the_passages_do_not_hold_the_answer_has_not_found_it(
     assert answer.passages
 
 
+def test_a_model_that_says_nothing_has_not_found_it_either(small: SmallIndex) -> None:
+    answer = small.pipeline(generator=EchoGenerator(" \n")).ask("dome")
+    assert (answer.found, answer.text) == (False, NOT_FOUND)
+
+
 def test_a_model_that_says_more_than_that_has_answered(small: SmallIndex) -> None:
     assert small.pipeline(generator=EchoGenerator(f"{NOT_FOUND} But see [1].")).ask("dome").found
 
@@ -157,8 +163,7 @@ def test_a_relevance_that_nobody_calibrated_says_so_in_the_trace(small: SmallInd
 
 def test_passages_that_had_to_be_encoded_on_the_spot_are_noted(tmp_path: Path) -> None:
     index = SmallIndex(tmp_path, TEXTS, WordEmbedder(tokens=False))
-    encoder = WordEmbedder()
-    trace = index.pipeline(index.late_interaction(encoder=encoder)).ask("dome").trace
+    trace = index.pipeline(index.late_interaction(WordEmbedder())).ask("dome").trace
     assert trace.rerank is not None
     assert trace.rerank.encoded == 3
     assert any(note.startswith("3 passages were encoded on the spot") for note in trace.notes)
@@ -210,11 +215,12 @@ def test_a_stream_that_is_left_early_leaves_the_pipeline_whole(small: SmallIndex
     assert pipeline.ask("dome").found
 
 
-def test_sixteen_threads_get_the_answers_that_one_gets(handbook: Rag) -> None:
-    alone = [handbook.ask(question) for question in QUESTIONS]
+def test_sixteen_threads_get_the_answers_that_one_gets(handbook_settings: Settings) -> None:
+    brief = Rag(handbook_settings.model_copy(update={"reranker": LateInteractionSettings(top_k=1)}))
+    alone = [brief.ask(question) for question in QUESTIONS]
     with ThreadPoolExecutor(16) as threads:
-        together = list(threads.map(handbook.ask, QUESTIONS * 4))
-    for one, other in zip(alone * 4, together, strict=True):
+        together = list(threads.map(brief.ask, QUESTIONS * 3))
+    for one, other in zip(alone * 3, together, strict=True):
         assert (one.text, one.passages, one.citations) == (other.text, other.passages, other.citations)
         assert without_times(one.trace) == without_times(other.trace)
 

@@ -19,7 +19,7 @@ DOCUMENTS = {
     "roof.md": "# Roof\n\nThe roof closes by itself when the wind gusts above 21 metres a second.\n",
     "tea.md": "# Tea\n\nTea is served at four in the library, with biscuits on Sundays.\n",
 }
-QUESTIONS = [
+QUESTIONS: list[dict[str, Any]] = [
     {"_id": "q1", "text": "How is the pump P-7 started?", "answer": "the green lever", "answerable": True},
     {"_id": "q2", "text": "When does the roof close?"},
     {"_id": "q3", "text": "When is tea served?"},
@@ -160,7 +160,7 @@ def test_what_bears_on_an_answer_starts_it_over(folder: Path, change: str) -> No
     assert len(answers(folder)) == 3
 
 
-def test_a_timeout_bears_on_no_answer(folder: Path) -> None:
+def test_how_fast_it_went_bears_on_no_answer(folder: Path) -> None:
     go(folder)
     assert go(folder, embedder={"batch_tokens": 512}).resumed == 3
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ NO_ANSWER = 3
 
 app = typer.Typer(
     name="rag",
-    help="Retrieve, rerank, answer: questions answered from your documents, with citations, offline by default.",
+    help="Questions answered from your documents, reranked and with citations, offline by default.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -234,6 +235,7 @@ def main() -> None:
     """The entry point: errors that we raise on purpose become one line and exit code 1."""
     # A forked tokenizer would warn on stderr; threads of ours share one under a lock anyway.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _never_fail_to_print()
     try:
         app()
     except RagError as error:
@@ -250,6 +252,13 @@ def main() -> None:
         sys.exit(1)
 
 
+def _never_fail_to_print() -> None:
+    """A terminal that cannot show an arrow or a foreign letter gets its code instead of a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _rag(config: Path | None) -> Any:
     from rag.api import Rag
 
@@ -263,4 +272,5 @@ def _settings(config: Path | None) -> Any:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """UTF-8 whatever the terminal speaks; what UTF-8 cannot say, such as half a name's bytes, is escaped."""
+    typer.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))

@@ -57,10 +57,8 @@ def render_passages(out: Console, passages: Sequence[Passage]) -> None:
     for number, passage in enumerate(passages, start=1):
         text = " ".join(passage.chunk.text.split())
         excerpt = text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
-        out.print(
-            f"[bold]{number}[/]  {passage.relevance:.2f} {moved_arrow(passage.candidate.rank - passage.rank)}  "
-            f"[cyan]{escape(place(passage))}[/]"
-        )
+        arrow = moved_arrow(passage.candidate.rank - passage.rank)
+        out.print(f"[bold]{number}[/]  {passage.relevance:.2f} {arrow}  [cyan]{escape(place(passage))}[/]")
         out.print(Text(f"   {excerpt}", style="dim"))
 
 
@@ -89,8 +87,9 @@ def render_verdict(out: Console, verdict: Verdict) -> None:
     if verdict.row is not None:
         row = verdict.row
         out.print(
-            f"dense rank {row.dense_rank or '–'}, lexical rank {row.lexical_rank or '–'}, fused {row.fused_rank}, "
-            f"reranked {row.rerank_rank}, score {row.score:.3f}, relevance {row.relevance:.3f}"
+            f"dense rank {row.dense_rank or '–'}, lexical rank {row.lexical_rank or '–'}, "
+            f"fused {row.fused_rank}, reranked {row.rerank_rank}, score {row.score:.3f}, "
+            f"relevance {row.relevance:.3f}"
         )
     if verdict.excerpt:
         out.print(Text(verdict.excerpt, style="dim"))

@@ -20,6 +20,9 @@ NOTICE = "Quoted from the documents; no language model wrote this."
 
 # Shorter ones are headings, labels and crumbs of tables.
 _LEAST_WORDS = 4
+# A list that its sentence announces is quoted with it up to so many characters.
+_LONGEST_LIST = 500
+_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _MARKS = re.compile(r"^\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*|#{1,6}\s+)+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
@@ -88,12 +91,25 @@ class ExtractiveGenerator:
 def _sentences(passages: Sequence[Passage]) -> Iterator[_Sentence]:
     seen: set[str] = set()
     for number, passage in enumerate(passages, start=1):
-        for start, end in sentences(passage.chunk.text):
-            raw = passage.chunk.text[start:end]
-            text = _bare(raw)
-            if len(text.split()) >= _LEAST_WORDS and not _HEADING.match(raw) and text not in seen:
+        for start, raw in _units(passage.chunk.text):
+            text = " ".join(_bare(line) for line in raw)
+            if len(text.split()) >= _LEAST_WORDS and not _HEADING.match(raw[0]) and text not in seen:
                 seen.add(text)
                 yield _Sentence(text, number, start)
+
+
+def _units(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each sentence; one that announces a list ("Wear:") with as much of the list as is short."""
+    spans = sentences(text)
+    for i, (start, end) in enumerate(spans):
+        unit = [text[start:end]]
+        if unit[0].rstrip().endswith(":"):
+            for at, until in spans[i + 1 :]:
+                line = text[text.rfind("\n", 0, at) + 1 : at]
+                if not _ITEM.match(line) or until - start > _LONGEST_LIST:
+                    break
+                unit.append(text[at:until])
+        yield start, unit
 
 
 def _wholes(passages: Sequence[Passage]) -> Iterator[_Sentence]:

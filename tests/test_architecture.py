@@ -1,0 +1,196 @@
+"""The shape of the code, as rules: imports point one way, and each SDK has one home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "rag").rglob("*.py"))
+# From the ground up. A part imports from layers below its own, and within its own folder.
+LAYERS = (
+    "errors types sentences figures",
+    "filters calibration selection fusion token_bits ledger prompt services questions journal",
+    "protocols calibrations",
+    "loaders chunkers embedders stores rerankers generators catalog lexical",
+    "anchor index reranking",
+    "retrieval ingest pipeline",
+    "settings",
+    "assembly",
+    "api",
+    "why status doctor demo record report",
+    "contract",
+    "run",
+    "cli",
+)
+ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators"}
+HOMES = {
+    "chromadb": {"stores.chroma"},
+    "cohere": {"rerankers.cohere"},
+    "openai": {"generators.openai", "embedders.openai", "services"},
+    "tantivy": {"lexical"},
+    "torch": {"embedders.sentence_transformers", "rerankers.cross_encoder"},
+    "sentence_transformers": {
+        "embedders.sentence_transformers",
+        "rerankers.cross_encoder",
+        "rerankers.multi_vector",
+    },
+    "transformers": {"embedders.sentence_transformers", "rerankers.cross_encoder"},
+    "huggingface_hub": {"embedders.folder"},
+    "pydantic_settings": {"settings"},
+    "typer": {"cli.app"},
+    "rich": {"cli.progress", "cli.render", "cli.demo"},
+}
+# Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
+VALIDATES = {*ADAPTERS, "settings", "calibrations", "services", "questions"}
+READS_ENVIRONMENT = {"settings", "services", "stores.chroma", "embedders.sentence_transformers", "cli.app"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "chromadb",
+    "openai",
+    "cohere",
+    "tantivy",
+    "huggingface_hub",
+}
+
+
+def name_of(file: Path) -> str:
+    parts = file.relative_to(ROOT / "rag").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that a file imports, at its top, under TYPE_CHECKING or in a function."""
+    return {name for node in ast.walk(ast.parse(file.read_text("utf-8"))) for name in _imported(node)}
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        module = node.module or ""
+        yield from (f"rag.{alias.name}" for alias in node.names) if module == "rag" else (module,)
+
+
+def own(file: Path) -> set[str]:
+    """The parts of this package that a file imports."""
+    found = {module.removeprefix("rag.") for module in imports(file) if part_of(module) == "rag"}
+    return {module for module in found if not module.startswith("__")}
+
+
+def calls(file: Path, function: str) -> list[ast.Call]:
+    nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+    found = [node for node in nodes if isinstance(node, ast.Call)]
+    return [call for call in found if isinstance(call.func, ast.Name) and call.func.id == function]
+
+
+by_file = pytest.mark.parametrize("file", FILES, ids=name_of)
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {part_of(name_of(file)) for file in FILES} - {""} == set(LEVEL)
+
+
+@by_file
+def test_imports_point_downwards(file: Path) -> None:
+    part = part_of(name_of(file))
+    if not part:
+        return  # the public face names what is above and imports it when asked
+    upwards = {name for name in own(file) if part_of(name) != part and LEVEL[part_of(name)] >= LEVEL[part]}
+    assert not upwards
+
+
+@by_file
+def test_no_adapter_imports_another_kind_of_adapter(file: Path) -> None:
+    part = part_of(name_of(file))
+    if part in ADAPTERS:
+        assert not {part_of(name) for name in own(file)} & (ADAPTERS - {part})
+
+
+def test_the_pipeline_knows_no_adapter_no_index_and_no_settings() -> None:
+    for part in ("pipeline", "reranking", "selection", "fusion", "prompt", "protocols", "types"):
+        known = {part_of(name) for name in own(ROOT / "rag" / f"{part}.py")}
+        assert not known & {*ADAPTERS, "index", "catalog", "settings", "assembly"}
+
+
+@by_file
+def test_each_sdk_stays_at_home(file: Path) -> None:
+    strangers = {
+        part_of(m) for m in imports(file) if name_of(file) not in HOMES.get(part_of(m), {name_of(file)})
+    }
+    assert not strangers
+
+
+@by_file
+def test_pydantic_stands_only_where_untrusted_input_enters(file: Path) -> None:
+    if "pydantic" in {part_of(module) for module in imports(file)}:
+        assert part_of(name_of(file)) in VALIDATES
+
+
+@by_file
+def test_the_environment_is_read_only_at_the_edge(file: Path) -> None:
+    words = {
+        node.attr for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)
+    }
+    if words & {"environ", "getenv", "putenv"}:
+        assert name_of(file) in READS_ENVIRONMENT
+
+
+@by_file
+def test_only_the_command_line_prints(file: Path) -> None:
+    assert part_of(name_of(file)) == "cli" or not calls(file, "print")
+
+
+@by_file
+def test_every_zip_says_whether_its_lengths_are_equal(file: Path) -> None:
+    assert all("strict" in {keyword.arg for keyword in call.keywords} for call in calls(file, "zip"))
+
+
+def test_files_are_named_after_what_is_in_them() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "core"}
+    assert not [file for file in FILES if file.stem.lower() in vague]
+
+
+@pytest.mark.parametrize("folder", sorted(ADAPTERS - {"loaders"}))
+def test_each_kind_of_part_is_in_its_union_which_is_the_registry(folder: str) -> None:
+    """A file with settings that have a `kind` is one line in the folder's __init__."""
+    listed = own(ROOT / "rag" / folder / "__init__.py")
+    kinds = {
+        name_of(f)
+        for f in FILES
+        if part_of(name_of(f)) == folder and "kind: Literal[" in f.read_text("utf-8")
+    }
+    assert kinds == listed
+
+
+def test_importing_the_package_whole_loads_no_model_library_and_no_sdk() -> None:
+    names = ["rag" + (f".{name_of(file)}" if name_of(file) else "") for file in FILES]
+    loaded = _loaded_by("; ".join(f"import {name}" for name in names))
+    assert not loaded & HEAVY
+
+
+def test_importing_rag_costs_next_to_nothing() -> None:
+    assert not _loaded_by("import rag") & {*HEAVY, "numpy", "pydantic", "yaml", "typer", "rich", "jinja2"}
+
+
+def _loaded_by(program: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {part_of(module) for module in done.stdout.split()}

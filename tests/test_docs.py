@@ -1,0 +1,174 @@
+"""What README and docs claim: snippets run, commands and options exist, keys and links are right."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import typer.main
+from conftest import ROOT
+from typer.core import TyperGroup
+
+import rag.errors
+from rag import Rag, RagError, Settings
+from rag.cli.app import app
+from rag.contract import answer_json, error_json, ingest_json, search_json, verdict_json
+from rag.run import RunSummary
+from rag.settings import _models
+from rag.status import read_status
+from rag.types import Citation, GenerateTrace, IngestReport, LedgerRow, RerankTrace, Skipped, Trace
+from rag.why import why
+
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = cast(TyperGroup, typer.main.get_command(app)).commands
+QUESTION = "How do I reset the tracker?"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def tables(page: Path) -> Mapping[str, set[str]]:
+    """The names in the first column of the tables under each heading."""
+    found: dict[str, set[str]] = {}
+    heading = ""
+    for line in page.read_text().splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith("| `"):
+            found.setdefault(heading, set()).update(re.findall(r"`([\w.]+)`", line.split("|")[1]))
+    return found
+
+
+# --- snippets and commands -----------------------------------------------------------------
+
+
+def test_the_python_snippets_run(
+    handbook_settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("RAG_STORE__PATH", str(handbook_settings.store.path))
+    snippets = blocks(README, "python")
+    assert snippets
+    for snippet in snippets:
+        exec(compile(snippet, "README.md", "exec"), {})
+    assert "resetting-the-tracker.md" in capsys.readouterr().out
+
+
+def test_the_config_snippets_load(tmp_path: Path) -> None:
+    for page in PAGES:
+        for snippet in blocks(page, "yaml"):
+            (tmp_path / "snippet.yaml").write_text(snippet)
+            Settings.load(tmp_path / "snippet.yaml")
+
+
+def documented_commands() -> Iterator[str]:
+    for page in PAGES:
+        yield from re.findall(r"^(?:\$ )?(rag \w.*)$", page.read_text(), re.MULTILINE)
+        yield from re.findall(r"`(rag [a-z]+[^`]*)`", page.read_text())
+
+
+@pytest.mark.parametrize("line", sorted(set(documented_commands())))
+def test_a_documented_command_exists_with_its_options(line: str) -> None:
+    _, name, *arguments = shlex.split(line, comments=True)
+    assert name in COMMANDS
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("-")} <= options
+
+
+def test_every_command_is_in_the_readme() -> None:
+    documented = {line.split()[1] for line in documented_commands()}
+    assert set(COMMANDS) <= documented
+
+
+def test_the_scripts_that_are_named_are_there() -> None:
+    for page in PAGES:
+        for name in re.findall(r"\bscripts/[\w.]+", page.read_text()):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def test_the_scripts_can_be_run() -> None:
+    for name in ("scripts/demo", "scripts/test", ".ci/run"):
+        assert (ROOT / name).stat().st_mode & 0o111, f"{name} is not executable"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+# --- the contract --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def documented() -> Mapping[str, set[str]]:
+    return tables(ROOT / "docs" / "json.md")
+
+
+def names(kind: Any) -> set[str]:
+    return {field.name for field in fields(kind)}
+
+
+def test_ask_and_search_are_documented(handbook: Rag, documented: Mapping[str, set[str]]) -> None:
+    answer = answer_json(handbook.ask(QUESTION))
+    assert answer.keys() == documented["ask"]
+    assert answer["passages"][0].keys() == documented["passage"]
+    assert search_json(handbook.search(QUESTION)).keys() == documented["search"]
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ("citation", Citation),
+        ("trace", Trace),
+        ("rerank", RerankTrace),
+        ("generate", GenerateTrace),
+        ("ledger row", LedgerRow),
+        ("run", RunSummary),
+    ],
+)
+def test_a_part_is_documented(section: str, kind: Any, documented: Mapping[str, set[str]]) -> None:
+    assert names(kind) == documented[section]
+
+
+def test_ingest_is_documented(documented: Mapping[str, set[str]]) -> None:
+    report = IngestReport(1, 0, 0, 0, (Skipped("a.bin", "binary file"),), 1, 1, 0.1)
+    assert ingest_json(report).keys() == documented["ingest"]
+
+
+def test_why_and_status_are_documented(handbook: Rag, documented: Mapping[str, set[str]]) -> None:
+    status = read_status(handbook, with_sources=True)
+    assert status.keys() == documented["status"]
+    assert verdict_json(why(handbook, QUESTION, status["sources"][0])).keys() == documented["why"]
+
+
+def test_every_error_is_documented(documented: Mapping[str, set[str]]) -> None:
+    kinds = {
+        name
+        for name, kind in vars(rag.errors).items()
+        if isinstance(kind, type) and issubclass(kind, RagError) and kind is not RagError
+    }
+    assert documented["error"] == kinds | error_json(RagError()).keys()
+
+
+def test_every_setting_of_every_kind_is_documented() -> None:
+    in_default = set(
+        re.findall(r"^  #?(\w+):", (ROOT / "configs" / "default.yaml").read_text(), re.MULTILINE)
+    )
+    documented = tables(ROOT / "docs" / "config.md")
+    for section in Settings.model_fields:
+        for model in _models(section):
+            kind = model.model_fields.get("kind")
+            if kind is None or not kind.is_required():
+                assert model.model_fields.keys() <= in_default
+            else:
+                name = f"{section}: {kind.annotation.__args__[0]}"  # type: ignore[union-attr]  # a Literal
+                assert documented[name] == model.model_fields.keys() - {"kind"}
