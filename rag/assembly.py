@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from threading import RLock
 from typing import cast
 
 from rag.calibrations import find_calibration
@@ -24,7 +23,6 @@ class Assembly:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._lock = RLock()
 
     @cached_property
     def index(self) -> Index:

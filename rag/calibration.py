@@ -16,7 +16,7 @@ from rag.errors import ConfigError
 from rag.types import Evidence
 
 Transform = Literal["identity", "logit"]
-FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_best")
+FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_coverage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,19 @@ class Calibration:
 
 
 def evidence_features(evidence: Evidence) -> dict[str, float | None]:
-    share = None
-    if evidence.bm25 is not None and evidence.bm25_best is not None:
-        share = evidence.bm25 / evidence.bm25_best if evidence.bm25_best > 0 else 0.0
+    """bm25_coverage is low where the index lacks the question's words: off the topic, or gibberish."""
     return {
         "cosine": evidence.cosine,
         "cosine_reference": evidence.cosine_reference,
-        "bm25_share": share,
-        "bm25_best": evidence.bm25_best,
+        "bm25_share": _share(evidence.bm25, evidence.bm25_best),
+        "bm25_coverage": _share(evidence.bm25_best, evidence.bm25_limit),
     }
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    if part is None or whole is None:
+        return None
+    return part / whole if whole > 0 else 0.0
 
 
 def sigmoid(logit: float) -> float:

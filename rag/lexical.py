@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ANALYZER = "rag_en"
 # A pasted page is no better a query than its first few hundred distinct words, and much slower.
 _MOST_TERMS = 256
+# k1 + 1 of BM25 as tantivy computes it: what a word's frequency multiplies its rarity by at most.
+_WORD_LIMIT = 2.2
 
 
 @contextmanager
@@ -108,6 +110,14 @@ class LexicalIndex:
         found = {searcher.doc(address)["id"][0]: float(score) for score, address in hits}
         return {id_: found.get(id_, 0.0) for id_ in ids}
 
+    def limit(self, text: str) -> float:
+        """What BM25 gives at most: each of the text's words so often that more would add nothing."""
+        searcher = self._searcher()
+        passages = max(searcher.num_docs, 1)
+        return sum(
+            _WORD_LIMIT * _rarity(searcher.doc_freq("text", term), passages) for term in self._terms(text)
+        )
+
     def _searcher(self) -> Any:
         self._index.reload()
         return self._index.searcher()
@@ -120,6 +130,9 @@ class LexicalIndex:
         terms = list(dict.fromkeys(self._analyzer.analyze(readable)))[:_MOST_TERMS]
         words = [(Occur.Should, Query.term_query(self._index.schema, "text", term, "freq")) for term in terms]
         return Query.boolean_query(words) if words else None
+
+    def _terms(self, text: str) -> list[str]:
+        return list(dict.fromkeys(self._analyzer.analyze(text)))[:_MOST_TERMS]
 
     def _filtered(self, bag: Query, where: Where | None) -> Query:
         from tantivy import Occur, Query

@@ -127,7 +127,7 @@ class Pipeline:
         if reranked.status == "skipped":
             notes.append("the first stage found nothing: `rag status` shows what the index holds")
         if reranked.encoded:
-            notes.append(f"{reranked.encoded} passages were encoded on the spot: such tokens are not kept of them")
+            notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
         if not self.calibration.fitted_on:

@@ -78,9 +78,10 @@ class IndexRetriever:
         bm25 = generation.lexical.score(text, ids)
         nearest = [hit.score for hit in generation.vectors.search(vectors.vector, _REFERENCE)]
         best = generation.lexical.search(text, 1)
+        limit = generation.lexical.limit(text)
         reference = float(np.mean(nearest)) if nearest else 0.0
         return {
-            id_: Evidence(float(cosine), bm25[id_], reference, best[0].score if best else 0.0)
+            id_: Evidence(float(cosine), bm25[id_], reference, best[0].score if best else 0.0, limit)
             for id_, cosine in zip(ids, cosines, strict=True)
         }
 

@@ -120,15 +120,17 @@ class Hit:
 class Evidence:
     """What the first stage knows of a candidate, and of the question over the whole index.
 
-    `cosine_reference` is the mean cosine of the question's ten best chunks in the index and
-    `bm25_best` the best BM25 score in it: both belong to the question, not to the candidates
-    at hand, so a candidate's relevance does not depend on which others were retrieved.
+    `cosine_reference` is the mean cosine of the question's ten best chunks in the index,
+    `bm25_best` the best BM25 score in it and `bm25_limit` the score of a passage that would hold
+    all the question's words: these belong to the question, not to the candidates at hand, so a
+    candidate's relevance does not depend on which others were retrieved.
     """
 
     cosine: float | None = None
     bm25: float | None = None
     cosine_reference: float | None = None
     bm25_best: float | None = None
+    bm25_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

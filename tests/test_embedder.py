@@ -27,7 +27,7 @@ TEXTS = [
     "Größe, naïve, 天文台, 🔭",
     "Soup is served at seven.",
 ]
-LONG = "The mirror is washed in spring. " * 200
+LONG = "The mirror is washed in spring. " * 90
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_question_over_the_window_is_read_to_its_end(exact: SentenceTransforme
     )
     assert np.abs(one.vector - other.vector).max() > 1e-3
     assert one.tokens is not None
-    assert len(one.tokens) > 3 * exact.card.window
+    assert len(one.tokens) > 2 * exact.card.window
     assert np.linalg.norm(one.vector) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -195,7 +195,7 @@ def test_sixteen_threads_get_the_vectors_that_one_gets(exact: SentenceTransforme
         return exact.embed_question(text).vector, len(exact.sizer().encode(text).ids)
 
     with ThreadPoolExecutor(16) as threads:
-        together = [vector for vector, _ in threads.map(ask, range(96))]
+        together = [vector for vector, _ in threads.map(ask, range(48))]
     for turn, vector in enumerate(together):
         assert vector == pytest.approx(alone[turn % len(TEXTS)], abs=1e-5)
 

@@ -107,23 +107,17 @@ def test_a_dimension_that_is_no_multiple_of_eight_is_not_scored_on_its_padding()
     )
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "How do I reset the tracker?",
-        "How many litres of LN2 do I need to get LYRA cold?",
-        "smoke in the dome",
-    ],
-)
 def test_bits_rank_the_passages_of_the_handbook_as_floats_do(
-    handbook: Rag, embedder: SentenceTransformersEmbedder, question: str
+    handbook: Rag, embedder: SentenceTransformersEmbedder
 ) -> None:
-    passages = [c.chunk.reading for c in handbook.retrieve(question)][:30]
-    asked = embedder.embed_question(question).tokens
-    assert asked is not None
+    passages = [c.chunk.reading for c in handbook.retrieve("How do I reset the tracker?")][::2]
     floats = list(embedder.embed_tokens(passages))
-    by_bits = token_bits.maxsim_bits(asked, [token_bits.pack(each) for each in floats])
-    assert rank_correlation(by_bits, token_bits.maxsim_floats(asked, floats)) >= 0.9
+    bits = [token_bits.pack(each) for each in floats]
+    for question in ("Who resets the tracker?", "How many litres of nitrogen for LYRA?", "smoke in the dome"):
+        asked = embedder.embed_question(question).tokens
+        assert asked is not None
+        by_bits, by_floats = token_bits.maxsim_bits(asked, bits), token_bits.maxsim_floats(asked, floats)
+        assert rank_correlation(by_bits, by_floats) >= 0.9
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:

