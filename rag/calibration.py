@@ -17,6 +17,8 @@ from rag.types import Evidence
 
 Transform = Literal["identity", "logit"]
 FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_coverage")
+# About the BM25 that one rare word can give.
+_LEAST_LIMIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,13 @@ def evidence_features(evidence: Evidence) -> dict[str, float | None]:
         "cosine": evidence.cosine,
         "cosine_reference": evidence.cosine_reference,
         "bm25_share": _share(evidence.bm25, evidence.bm25_best),
-        "bm25_coverage": _share(evidence.bm25_best, evidence.bm25_limit),
+        "bm25_coverage": _share(evidence.bm25_best, _at_least(evidence.bm25_limit)),
     }
+
+
+def _at_least(limit: float | None) -> float | None:
+    """A question of common words alone is covered by any passage, which says nothing."""
+    return None if limit is None else max(limit, _LEAST_LIMIT)
 
 
 def _share(part: float | None, whole: float | None) -> float | None:

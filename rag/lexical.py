@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -110,13 +111,12 @@ class LexicalIndex:
         found = {searcher.doc(address)["id"][0]: float(score) for score, address in hits}
         return {id_: found.get(id_, 0.0) for id_ in ids}
 
+    @_translated("be searched")
     def limit(self, text: str) -> float:
         """What BM25 gives at most: each of the text's words so often that more would add nothing."""
         searcher = self._searcher()
-        passages = max(searcher.num_docs, 1)
-        return sum(
-            _WORD_LIMIT * _rarity(searcher.doc_freq("text", term), passages) for term in self._terms(text)
-        )
+        holding = (searcher.doc_freq("text", term) for term in self._terms(text))
+        return _WORD_LIMIT * sum(_rarity(some, searcher.num_docs) for some in holding)
 
     def _searcher(self) -> Any:
         self._index.reload()
@@ -126,13 +126,13 @@ class LexicalIndex:
         """Any of the text's words; None where it has none."""
         from tantivy import Occur, Query
 
-        readable = text.encode("utf-8", "replace").decode()
-        terms = list(dict.fromkeys(self._analyzer.analyze(readable)))[:_MOST_TERMS]
-        words = [(Occur.Should, Query.term_query(self._index.schema, "text", term, "freq")) for term in terms]
+        schema = self._index.schema
+        words = [(Occur.Should, Query.term_query(schema, "text", term, "freq")) for term in self._terms(text)]
         return Query.boolean_query(words) if words else None
 
     def _terms(self, text: str) -> list[str]:
-        return list(dict.fromkeys(self._analyzer.analyze(text)))[:_MOST_TERMS]
+        readable = text.encode("utf-8", "replace").decode()
+        return list(dict.fromkeys(self._analyzer.analyze(readable)))[:_MOST_TERMS]
 
     def _filtered(self, bag: Query, where: Where | None) -> Query:
         from tantivy import Occur, Query
@@ -142,6 +142,11 @@ class LexicalIndex:
             filed = Query.term_set_query(self._index.schema, "tags", [tag(key, value) for value in values])
             must.append((Occur.Must, Query.const_score_query(filed, 0.0)))
         return Query.boolean_query(must)
+
+
+def _rarity(some: int, all_: int) -> float:
+    """BM25's inverse document frequency."""
+    return math.log(1 + (max(all_ - some, 0) + 0.5) / (some + 0.5))
 
 
 def _schema() -> Any:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from rag import Rag
 from rag.calibration import evidence_features
 
-FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_best")
-
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -27,7 +25,7 @@ class Judged:
     features: NDArray[np.float64]
     relevant: NDArray[np.bool_]
     documents: tuple[str, ...]
-    retrieved_any: bool
+    answerable: bool
 
 
 def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:
@@ -36,7 +34,7 @@ def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:
         candidates = rag.pipeline.retrieve(question)
         scores = rag.pipeline.reranker.score(question, candidates).values
         documents = [collection.document(c.chunk.source) for c in candidates]
-        grades = collection.qrels[id_]
+        grades = collection.qrels.get(id_, {})
         is_relevant = [grades.get(document, 0) > 0 for document in documents]
         rows = [
             [score, *(v or 0.0 for v in evidence_features(c.evidence).values())]
@@ -48,7 +46,7 @@ def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:
             np.array(rows)[keep],
             np.array(is_relevant)[keep],
             tuple(documents[i] for i in keep),
-            any(is_relevant),
+            bool(grades),
         )
 
 

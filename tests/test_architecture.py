@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,14 @@ def part_of(module: str) -> str:
     return module.split(".")[0]
 
 
+@cache
+def parsed(file: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(file.read_text("utf-8"))))
+
+
 def imports(file: Path) -> set[str]:
     """Every module that a file imports, at its top, under TYPE_CHECKING or in a function."""
-    return {name for node in ast.walk(ast.parse(file.read_text("utf-8"))) for name in _imported(node)}
+    return {name for node in parsed(file) for name in _imported(node)}
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
@@ -91,8 +97,7 @@ def own(file: Path) -> set[str]:
 
 
 def calls(file: Path, function: str) -> list[ast.Call]:
-    nodes = ast.walk(ast.parse(file.read_text("utf-8")))
-    found = [node for node in nodes if isinstance(node, ast.Call)]
+    found = [node for node in parsed(file) if isinstance(node, ast.Call)]
     return [call for call in found if isinstance(call.func, ast.Name) and call.func.id == function]
 
 
@@ -142,9 +147,7 @@ def test_pydantic_stands_only_where_untrusted_input_enters(file: Path) -> None:
 
 @by_file
 def test_the_environment_is_read_only_at_the_edge(file: Path) -> None:
-    words = {
-        node.attr for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)
-    }
+    words = {node.attr for node in parsed(file) if isinstance(node, ast.Attribute)}
     if words & {"environ", "getenv", "putenv"}:
         assert name_of(file) in READS_ENVIRONMENT
 

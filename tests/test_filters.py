@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import InputError
@@ -178,6 +178,7 @@ scalars: st.SearchStrategy[Scalar] = st.one_of(
 )
 
 
+@settings(deadline=None, max_examples=100)
 @given(scalars)
 def test_every_value_is_among_the_typed_forms_of_its_own_text(value: Scalar) -> None:
     forms = typed_forms(canonical(value))
@@ -186,6 +187,7 @@ def test_every_value_is_among_the_typed_forms_of_its_own_text(value: Scalar) -> 
     assert all(canonical(form) == canonical(value) for form in forms)
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.text(max_size=30))
 def test_typed_forms_of_any_text_are_values_that_a_store_can_hold(text: str) -> None:
     for form in typed_forms(text):

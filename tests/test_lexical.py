@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import StoreError
@@ -77,6 +77,7 @@ def test_ten_thousand_characters_are_a_question_like_any_other(index: LexicalInd
     assert "long" in found(index, " ".join(f"word{i}" for i in range(2000)))
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_search_and_a_score_is_what_the_search_gave(index: LexicalIndex, text: str) -> None:
     hits = index.search(text, len(TEXTS))
@@ -85,6 +86,7 @@ def test_no_text_breaks_a_search_and_a_score_is_what_the_search_gave(index: Lexi
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.text(max_size=300))
 def test_any_text_can_be_indexed_and_counts_once(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     chunks = [chunk("any", f"{text} dome".encode("utf-8", "replace").decode())]

@@ -59,8 +59,9 @@ def _from_file(path: Path, reranker: RerankerCard) -> Calibration:
     for fit in fits:
         if (fit.reranker, fit.model) == (reranker.kind, reranker.model):
             return fit.calibration()
+    there = ", ".join(f"{fit.reranker} {fit.model}".strip() for fit in fits)
     raise ConfigError(
-        f"reranker.calibration {path} was fitted for {', '.join(f'{f.reranker} {f.model}'.strip() for f in fits)}, "
+        f"reranker.calibration {path} was fitted for {there}, "
         f"not for {reranker.kind} {reranker.model}: fit it anew or leave the key out"
     )
 

@@ -36,6 +36,11 @@ def outline(text: str) -> Outline:
     return Outline(tuple(offsets), tuple(paths))
 
 
+def is_only_headings(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(_ATX.match(line.rstrip()) for line in lines)
+
+
 def _headings(text: str) -> list[tuple[int, int, str]]:
     """(offset, level, title) of each heading outside of code fences."""
     found: list[tuple[int, int, str]] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
-from rag.chunkers.headings import Outline, outline
+from rag.chunkers.headings import Outline, is_only_headings, outline
 from rag.chunkers.passages import heading_line, make_chunk, reading, with_title
 from rag.errors import ConfigError
 from rag.protocols import Embedder
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A run without spaces is one unknown token to many tokenizers, however long it is. Passages are
 # also held to this many characters a token, so that a base64 blob cannot become one passage.
 _CHARACTERS_PER_TOKEN = 12
+# Room for the hashes of a heading that joins the passage below it; its words are in the reserve.
+_HEADING_MARKS = 6
 # The model's own markers around a text ([CLS] and [SEP]).
 _MARKERS = 2
 
@@ -59,17 +61,39 @@ class StructureChunker:
 
     def chunk(self, document: Document) -> Sequence[Chunk]:
         above = outline(document.text) if document.markup == "markdown" else Outline((), ())
-        reserve = self._reserve(document, above)
+        spans = self._spans(document, self._budget - self._reserve(document, above))
         return [
-            self._make(document, above, ordinal, start, end)
-            for ordinal, (start, end) in enumerate(self._spans(document, self._budget - reserve))
+            make_chunk(
+                document,
+                ordinal,
+                start,
+                end,
+                with_title(document, above.path_at(start)),
+                self._reading(document, above, start, end),
+            )
+            for ordinal, (start, end) in enumerate(self._joined(document, above, spans))
         ]
 
-    def _make(self, document: Document, above: Outline, ordinal: int, start: int, end: int) -> Chunk:
-        headings = with_title(document, above.path_at(start))
+    def _reading(self, document: Document, above: Outline, start: int, end: int) -> str:
         text = document.text[start:end]
-        read = reading(self._fit(headings), text) if self._settings.headings else text
-        return make_chunk(document, ordinal, start, end, headings, read)
+        if not self._settings.headings:
+            return text
+        return reading(self._fit(with_title(document, above.path_at(start))), text)
+
+    def _joined(
+        self, document: Document, above: Outline, spans: Iterable[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """A heading is no passage of its own: it goes with what it stands above, where both fit."""
+        joined: list[tuple[int, int]] = []
+        for start, end in spans:
+            first = joined[-1][0] if joined else start
+            if is_only_headings(document.text[first:start]) and self._fits(
+                self._reading(document, above, first, end), self._budget
+            ):
+                joined[-1] = (first, end)
+            else:
+                joined.append((start, end))
+        return joined
 
     def _reserve(self, document: Document, above: Outline) -> int:
         """Tokens that the longest heading path of this document takes from the budget."""
@@ -77,7 +101,8 @@ class StructureChunker:
             return 0
         paths = {(), *above.paths}
         fitted = (self._fit(with_title(document, path)) for path in paths)
-        return max(self._count(heading_line(path)) for path in fitted)
+        marks = _HEADING_MARKS if above.paths else 0
+        return marks + max(self._count(heading_line(path)) for path in fitted)
 
     def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
         """The path within its budget: the outermost and the innermost stay longest, words go last."""

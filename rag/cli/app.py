@@ -144,6 +144,8 @@ def run(
     with showing_progress(quiet=as_json) as progress:
         summary = run_config(Settings.load(config), str(config), progress)
     _print_json(asdict(summary)) if as_json else render_run(summary)
+    if summary.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -102,6 +102,10 @@ def render_run(summary: RunSummary) -> None:
     )
     if summary.failed:
         out.print(f"[red]{summary.failed} failed[/]: see answers.jsonl")
+    if summary.discarded:
+        out.print(
+            f"{summary.discarded} answers of an earlier run did not fit these settings and were made anew"
+        )
     if summary.resumed:
         out.print(f"{summary.resumed} answers were there from an earlier run")
     out.print(f"written to {escape(str(summary.out))}")

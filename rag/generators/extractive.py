@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
@@ -23,6 +24,8 @@ _LEAST_WORDS = 4
 # A list that its sentence announces is quoted with it up to so many characters.
 _LONGEST_LIST = 500
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]")
+# The line under a table's first row, which makes that row the names of the columns.
+_RULE = re.compile(r"[ \t]*\n[ \t]*\|?[ \t:-]*-[-| \t:]*(?:\n|$)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _MARKS = re.compile(r"^\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*|#{1,6}\s+)+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
@@ -32,7 +35,7 @@ class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
 
     kind: Literal["extractive"] = "extractive"
     sentences: PositiveInt = 3
-    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.9
+    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.85
 
     def build(self, parts: Parts) -> ExtractiveGenerator:
         return ExtractiveGenerator(parts.encoder, self.sentences, self.within)
@@ -83,7 +86,7 @@ class ExtractiveGenerator:
         matches = token_bits.maxsim_floats(asked, encoder.embed_tokens([s.text for s in found]))
         best = max(passage.relevance for passage in passages) or 1.0
         return [
-            float(match) * (0.8 + 0.2 * passages[s.passage - 1].relevance / best)
+            float(match) * (0.5 + 0.5 * passages[s.passage - 1].relevance / best)
             for match, s in zip(matches, found, strict=True)
         ]
 
@@ -99,17 +102,38 @@ def _sentences(passages: Sequence[Passage]) -> Iterator[_Sentence]:
 
 
 def _units(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each sentence; one that announces a list ("Wear:") with as much of the list as is short."""
+    """Each sentence; one that announces a list ("Wear:") with as much of the list as is short;
+    a table's row with its column's names."""
     spans = sentences(text)
+    columns: list[str] = []
     for i, (start, end) in enumerate(spans):
-        unit = [text[start:end]]
-        if unit[0].rstrip().endswith(":"):
-            for at, until in spans[i + 1 :]:
-                line = text[text.rfind("\n", 0, at) + 1 : at]
-                if not _ITEM.match(line) or until - start > _LONGEST_LIST:
-                    break
-                unit.append(text[at:until])
-        yield start, unit
+        sentence = text[start:end]
+        if not sentence.startswith("|"):
+            columns = []
+            yield start, [sentence, *_announced(text, start, spans[i:])]
+        elif _RULE.match(text, end):
+            columns = _cells(sentence)
+        else:
+            yield start, [_row(columns, _cells(sentence))]
+
+
+def _announced(text: str, start: int, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+    if not text[slice(*spans[0])].rstrip().endswith(":"):
+        return
+    for at, until in spans[1:]:
+        line = text[text.rfind("\n", 0, at) + 1 : at]
+        if not _ITEM.match(line) or until - start > _LONGEST_LIST:
+            return
+        yield text[at:until]
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
+    named = zip_longest(columns[: len(cells)], cells, fillvalue="")
+    return "; ".join(f"{column}: {cell}" if column else cell for column, cell in named if cell)
 
 
 def _wholes(passages: Sequence[Passage]) -> Iterator[_Sentence]:
@@ -119,8 +143,5 @@ def _wholes(passages: Sequence[Passage]) -> Iterator[_Sentence]:
 
 
 def _bare(text: str) -> str:
-    """One line without Markdown's marks; a table row's cells stand apart by semicolons."""
-    line = " ".join(text.split())
-    if line.startswith("|"):
-        line = "; ".join(cell.strip() for cell in line.strip("|").split("|") if cell.strip())
-    return _MARKS.sub("", line)
+    """One line without Markdown's marks."""
+    return _MARKS.sub("", " ".join(text.split()))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -19,10 +20,9 @@ from rag.filters import Where, canonical, filed, typed_forms
 from rag.types import Chunk, Floats, Hit, Scalar
 
 if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
-
-    Guard = Callable[[], AbstractContextManager[None]]
 
 # Chroma's defaults lose 10% of the true top 50 at 100,000 chunks.
 _HNSW: Any = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
@@ -43,17 +43,7 @@ class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["embedded"] = "embedded"
 
     def build(self) -> ChromaStore:
-        folder = self.path.absolute()
-        return ChromaStore(self.collection, lambda: self._connect(folder), lambda: _in_turn(folder))
-
-    def _connect(self, folder: Path) -> Client:
-        import chromadb  # 0.5 s that `rag --help` need not pay
-
-        # Within a process Chroma opens a folder once and then never sees what another process writes
-        # to it. It tells folders apart by their spelling: a new one is a new look at the folder.
-        spelling = "".join("/." if bit == "1" else "/" for bit in f"{next(_openings):b}")
-        client = chromadb.PersistentClient(f"{folder / 'chroma'}{spelling}", settings=_quiet())
-        return cast("Client", client)  # declared without its close()
+        return ChromaStore(self.collection, _Folder(self.path.absolute()))
 
 
 class ServerStoreSettings(_ChromaSettings, frozen=True):
@@ -64,14 +54,13 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     token: SecretStr | None = None
 
     def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, self._connect)
+        return ChromaStore(self.collection, _Service(self._connect))
 
-    def _connect(self) -> Client:
+    def _connect(self) -> ClientAPI:
         import chromadb
 
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
-        client = chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
-        return cast("Client", client)
+        return chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
 
 
 class CloudStoreSettings(_ChromaSettings, frozen=True):
@@ -84,29 +73,73 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
         key = self.api_key.get_secret_value() if self.api_key else os.environ.get("CHROMA_API_KEY", "")
         if not key:
             raise ConfigError("store.kind cloud needs a key: set CHROMA_API_KEY or RAG_STORE__API_KEY")
-        return ChromaStore(self.collection, lambda: self._connect(key))
+        return ChromaStore(self.collection, _Service(lambda: self._connect(key)))
 
-    def _connect(self, key: str) -> Client:
+    def _connect(self, key: str) -> ClientAPI:
         import chromadb
 
-        return cast("Client", chromadb.CloudClient(self.tenant, self.database, key, settings=_quiet()))
+        return chromadb.CloudClient(self.tenant, self.database, key, settings=_quiet())
+
+
+class _Folder:
+    """Chroma in this process. It does not protect its files from other processes, nor look at them again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._turn, self._files = folder / "chroma.turn", folder / "chroma.lock"
+
+    def connect(self) -> ClientAPI:
+        import chromadb  # 0.5 s that `rag --help` need not pay
+
+        # What a process has once seen of a folder stands for all its clients that spell the path
+        # alike. A spelling of its own gives each of ours the folder as it is now.
+        spelling = "".join("/." if bit == "1" else "/" for bit in f"{next(_openings):b}")
+        return chromadb.PersistentClient(f"{self._folder / 'chroma'}{spelling}", settings=_quiet())
+
+    def close(self, client: ClientAPI) -> None:
+        cast("Client", client).close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process at a time. Who waits keeps the turn, so that a busy writer lets every reader in."""
+        files = FileLock(self._files, timeout=_TURN_SECONDS)
+        try:
+            with FileLock(self._turn, timeout=_TURN_SECONDS):
+                files.acquire(poll_interval=0.005)
+        except Timeout:
+            raise LockedError(
+                f"another process has held {self._files} for {_TURN_SECONDS} s: is it suspended?"
+            ) from None
+        try:
+            yield
+        finally:
+            files.release()
+
+
+class _Service:
+    """Chroma elsewhere, which serves everybody alike: one connection is enough."""
+
+    def __init__(self, connect: Callable[[], ClientAPI]) -> None:
+        self.connect = cache(connect)
+
+    def close(self, client: ClientAPI) -> None:
+        """It stays open for the next one."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class ChromaStore:
-    """Generations of the dense index, each a collection `<name>-<family>-<generation>`.
+    """Generations of the dense index, each a collection `<name>-<family>-<generation>`."""
 
-    `guard` is held while files are touched that Chroma does not protect from other processes.
-    """
-
-    def __init__(self, name: str, connect: Callable[[], Client], guard: Guard = nullcontext) -> None:
+    def __init__(self, name: str, place: _Folder | _Service) -> None:
         self._name = name
-        self._connect = connect
-        self._guard = guard
+        self._place = place
 
     def open(self, family: str, generation: int) -> ChromaIndex:
         """The index as it is now: what other processes write later, only another opening shows."""
-        with self._guard(), _translated("open the collection"):
-            client = self._connect()
+        with self._place.alone(), _translated("open the collection"):
+            client = self._place.connect()
             # embedding_function=None: Chroma's own would download a model and disagree with ours.
             collection = client.get_or_create_collection(
                 f"{self._name}-{family}-{generation}",
@@ -114,31 +147,33 @@ class ChromaStore:
                 configuration={"hnsw": _HNSW},
                 metadata={"made_by": "rag"},
             )
-            index = ChromaIndex(collection, min(_BATCH, client.get_max_batch_size()), self._guard)
+            index = ChromaIndex(collection, min(_BATCH, client.get_max_batch_size()), self._place)
         # What a client holds in memory goes when the last one who reads this index lets go of it.
-        finalize(index, client.close).atexit = False
+        finalize(index, self._place.close, client).atexit = False
         return index
 
     def drop_all_but(self, family: str, generation: int) -> None:
         ours = f"{self._name}-{family}-"
-        with self._guard(), _translated("drop old collections"), closing(self._connect()) as client:
+        with self._place.alone(), _translated("drop old collections"):
+            client = self._place.connect()
             for name in [collection.name for collection in client.list_collections()]:
                 if name.startswith(ours) and name != f"{ours}{generation}":
                     client.delete_collection(name)
+            self._place.close(client)
 
 
 class ChromaIndex:
-    def __init__(self, collection: Collection, batch: int, guard: Guard = nullcontext) -> None:
+    def __init__(self, collection: Collection, batch: int, place: _Folder | _Service) -> None:
         self._collection = collection
         self._batch = batch
-        self._guard = guard
+        self._place = place
         self._loaded = False
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         """Replaces chunks of the same id."""
         for at in range(0, len(chunks), self._batch):
             part = chunks[at : at + self._batch]
-            with self._guard(), _translated("write"):
+            with self._place.alone(), _translated("write"):
                 self._collection.upsert(
                     ids=[chunk.id for chunk in part],
                     embeddings=np.stack(vectors[at : at + self._batch]),
@@ -148,7 +183,7 @@ class ChromaIndex:
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
-            with self._guard(), _translated("delete"):
+            with self._place.alone(), _translated("delete"):
                 self._collection.delete(ids=list(ids[at : at + self._batch]))
 
     def search(self, vector: Floats, n: int, where: Where | None = None) -> list[Hit]:
@@ -169,7 +204,7 @@ class ChromaIndex:
 
     def _reading(self) -> AbstractContextManager[None]:
         """The first search reads files, which another process may be writing; later ones read memory."""
-        return nullcontext() if self._loaded else self._guard()
+        return nullcontext() if self._loaded else self._place.alone()
 
 
 def _metadata(chunk: Chunk) -> dict[str, Any]:
@@ -210,28 +245,12 @@ def _quiet() -> Any:
 
 
 @contextmanager
-def _in_turn(folder: Path) -> Iterator[None]:
-    """One at a time at Chroma's files. Who waits keeps the turn, so a busy writer lets every reader in."""
-    turn, files = (FileLock(folder / name, timeout=_TURN_SECONDS) for name in ("chroma.turn", "chroma.lock"))
-    try:
-        with turn:
-            files.acquire(poll_interval=0.005)
-    except Timeout:
-        raise LockedError(
-            f"another process has held {folder / 'chroma'} for {_TURN_SECONDS} s: is it suspended?"
-        ) from None
-    try:
-        yield
-    finally:
-        files.release()
-
-
-@contextmanager
 def _translated(doing: str) -> Iterator[None]:
     from chromadb.errors import ChromaError
+    from httpx import HTTPError  # Chroma's client lets it through when a server is gone
 
     try:
         yield
     # ValueError is what the client raises when a server cannot be reached; OSError when a folder cannot.
-    except (ChromaError, ValueError, OSError) as error:
+    except (ChromaError, HTTPError, ValueError, OSError) as error:
         raise StoreError(f"Chroma could not {doing}: {error}") from error

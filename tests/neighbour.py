@@ -1,0 +1,49 @@
+"""Run by test_two_processes.py: another process at the same index."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from shelf import Shelf
+
+
+def hold(shelf: Shelf) -> None:
+    """Keeps the writer's lock until it is killed."""
+    with shelf.open().index.writing():
+        print("holding", flush=True)  # noqa: T201 - read by the test
+        sys.stdin.read()
+
+
+def ingest(shelf: Shelf) -> None:
+    print(shelf.ingest(prune=True))  # noqa: T201
+
+
+def rebuild(shelf: Shelf) -> None:
+    print(shelf.open().rebuild())  # noqa: T201
+
+
+def churn(shelf: Shelf) -> None:
+    """Replaces documents over and over, each time with another number of passages, and rebuilds."""
+    opened = shelf.open()
+    for version in range(1, 13):
+        write_versions(shelf, version)
+        opened.ingest()
+        if version % 5 == 0:
+            opened.rebuild()
+
+
+def write_versions(shelf: Shelf, version: int) -> None:
+    for name in ("a", "b"):
+        parts = 5 + version % 7
+        text = "\n\n".join(
+            f"Version {version} of document {name}, part {part} of {parts}, dome lens motor."
+            for part in range(parts)
+        )
+        shelf.write(f"docs/{name}.txt", text)
+
+
+if __name__ == "__main__":
+    {"hold": hold, "ingest": ingest, "rebuild": rebuild, "churn": churn}[sys.argv[2]](
+        Shelf(Path(sys.argv[1]))
+    )
