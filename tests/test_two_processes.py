@@ -18,10 +18,11 @@ from shelf import Opened, Shelf
 
 from rag.errors import LockedError
 from rag.filters import Where
-from rag.retrieval import IndexRetriever
+from rag.retrieval import IndexRetriever, Mode
 from rag.types import Question
 
 HERE = Path(__file__).parent
+SIDES: tuple[Mode, ...] = ("dense", "lexical")
 
 
 @pytest.fixture
@@ -130,19 +131,19 @@ def test_processes_that_write_in_turn_lose_nothing_of_each_other(shelf: Shelf) -
 
 def test_an_open_index_shows_what_another_process_ingests_removes_and_rebuilds(shelf: Shelf) -> None:
     reader = shelf.open()
-    for mode in ("dense", "lexical"):
+    for mode in SIDES:
         assert len(reader.texts("dome", mode)) == 10
     shelf.write("docs/new.txt", "A new note on the dome.")
     let_neighbour(shelf, "ingest")
-    for mode in ("dense", "lexical"):
+    for mode in SIDES:
         assert "A new note on the dome." in reader.texts("new note dome", mode)
     let_neighbour(shelf, "rebuild")
     assert reader.index.current().number == 2
-    for mode in ("dense", "lexical"):
+    for mode in SIDES:
         assert len(reader.texts("dome", mode)) == 11
     (shelf.root / "docs/new.txt").unlink()
     let_neighbour(shelf, "ingest")
-    for mode in ("dense", "lexical"):
+    for mode in SIDES:
         assert len(reader.texts("dome", mode)) == 10
 
 

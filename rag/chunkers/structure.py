@@ -102,7 +102,8 @@ class StructureChunker:
         paths = {(), *above.paths}
         fitted = (self._fit(with_title(document, path)) for path in paths)
         marks = _HEADING_MARKS if above.paths else 0
-        return marks + max(self._count(heading_line(path)) for path in fitted)
+        longest = max(self._count(heading_line(path)) for path in fitted)
+        return min(marks + longest, self._budget // 2)
 
     def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
         """The path within its budget: the outermost and the innermost stay longest, words go last."""
@@ -114,12 +115,16 @@ class StructureChunker:
         return headings
 
     def _spans(self, document: Document, budget: int) -> Iterator[tuple[int, int]]:
-        splitter = self._splitter(document.markup, budget)
-        for start, text in splitter.chunk_indices(document.text):
-            if len(text) <= budget * _CHARACTERS_PER_TOKEN:
-                yield start, start + len(text)
-            else:
-                yield from self._halves(document.text, start, start + len(text), budget)
+        splitter, reached = self._splitter(document.markup, budget), 0
+        for at, part in splitter.chunk_indices(document.text):
+            for start, end in self._parts(document.text, at, at + len(part), budget):
+                if end > reached:  # else it is all overlap
+                    yield start, end
+                    reached = end
+
+    def _parts(self, text: str, start: int, end: int, budget: int) -> Iterable[tuple[int, int]]:
+        short = end - start <= budget * _CHARACTERS_PER_TOKEN
+        return [(start, end)] if short else self._halves(text, start, end, budget)
 
     def _halves(self, text: str, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
         part = text[start:end]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 # Chroma's defaults lose 10% of the true top 50 at 100,000 chunks.
-_HNSW: Any = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
+HNSW: Any = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200}
 # As many at a time as a reader can wait for who needs the folder meanwhile.
 _BATCH = 250
 _TURN_SECONDS = 60
@@ -144,7 +144,7 @@ class ChromaStore:
             collection = client.get_or_create_collection(
                 f"{self._name}-{family}-{generation}",
                 embedding_function=None,
-                configuration={"hnsw": _HNSW},
+                configuration={"hnsw": HNSW},
                 metadata={"made_by": "rag"},
             )
             index = ChromaIndex(collection, min(_BATCH, client.get_max_batch_size()), self._place)
