@@ -56,7 +56,7 @@ class Rag:
 
     def ask_many(self, questions: Sequence[str], where: Filter | None = None) -> list[Answer]:
         """Answers in the order of the questions."""
-        return [self.pipeline.ask(question, Where.of(where)) for question in questions]
+        return self.pipeline.ask_many(questions, Where.of(where))
 
     def stream(self, question: str, where: Filter | None = None) -> Iterator[str | Answer]:
         """Pieces of text as they come, and last the whole Answer."""

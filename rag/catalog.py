@@ -42,7 +42,9 @@ CREATE TABLE IF NOT EXISTS chunks (
 );
 CREATE INDEX IF NOT EXISTS chunks_by_document ON chunks (document_id);
 CREATE INDEX IF NOT EXISTS chunks_by_key ON chunks (key);
-CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB);
+CREATE TABLE IF NOT EXISTS embeddings (
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB, token_width INTEGER
+);
 -- Ids whose place in Chroma and the lexical index may differ from what `chunks` says.
 CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
 -- Embeddings that lost a chunk, and those that never had one yet: swept once nothing refers to them.
@@ -183,7 +185,7 @@ class Catalog:
     def tokens(self, chunks: Sequence[Chunk]) -> list[Bits | None]:
         """The token bits kept at ingest, in the order given."""
         rows = self._db.execute(
-            "SELECT c.id, e.tokens, LENGTH(e.vector) / 32 FROM chunks c JOIN embeddings e ON e.key = c.key "
+            "SELECT c.id, e.tokens, e.token_width FROM chunks c JOIN embeddings e ON e.key = c.key "
             f"WHERE c.id {_IN}",
             (json.dumps([chunk.id for chunk in chunks]),),
         )
@@ -227,12 +229,9 @@ class Catalog:
         return [key for key in wanted if key not in known]
 
     def put_embeddings(self, keys: Sequence[bytes], encoded: Sequence[PassageVectors]) -> None:
-        rows = [
-            (key, e.vector.astype(np.float32).tobytes(), None if e.tokens is None else e.tokens.tobytes())
-            for key, e in zip(keys, encoded, strict=True)
-        ]
+        rows = [(key, *_embedding_row(e)) for key, e in zip(keys, encoded, strict=True)]
         with self._write() as db:
-            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO pending VALUES (?)", ((key,) for key in keys))
 
     def cached_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
@@ -449,6 +448,13 @@ def _metadata(text: str) -> Metadata:
     }
 
 
+def _embedding_row(encoded: PassageVectors) -> tuple[bytes, bytes | None, int | None]:
+    vector = encoded.vector.astype(np.float32).tobytes()
+    if encoded.tokens is None:
+        return vector, None, None
+    return vector, encoded.tokens.tobytes(), encoded.tokens.shape[1]
+
+
 def _bits(blob: bytes, width: int) -> Bits:
-    """`width` is the bytes of one token: an eighth of the dimension, which the vector's length tells."""
+    """`width` is the bytes of one token."""
     return np.frombuffer(blob, np.uint8).reshape(-1, width)

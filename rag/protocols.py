@@ -56,6 +56,10 @@ class Embedder(Protocol):
 
     def embed_question(self, text: str) -> QuestionVectors: ...
 
+    def embed_questions(self, texts: Sequence[str]) -> Sequence[QuestionVectors]:
+        """Many at once: one pass of a model, or one request."""
+        ...
+
 
 class TokenEncoder(Protocol):
     """Turns texts into token vectors, of unit length, question and passages in the same frame."""

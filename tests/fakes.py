@@ -46,6 +46,9 @@ class WordEmbedder:
         tokens = self.embed_tokens([text])[0]
         return QuestionVectors(_unit(tokens.sum(axis=0)), tokens if self.card.tokens else None)
 
+    def embed_questions(self, texts: Sequence[str]) -> Sequence[QuestionVectors]:
+        return [self.embed_question(text) for text in texts]
+
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         return [np.stack([self._word(w) for w in re.findall(r"\w+", t.lower()) or [""]]) for t in texts]
 

@@ -33,6 +33,16 @@ def churn(shelf: Shelf) -> None:
             opened.rebuild()
 
 
+def open_often(shelf: Shelf) -> None:
+    """Opens the index anew for each search until there are three thousand passages in it."""
+    while True:
+        opened = shelf.open()
+        found = opened.retrieve("Number 1 of the log", "dense", 5)
+        assert len(found) == 5
+        if opened.index.catalog.counts()[1] > 3000:
+            return
+
+
 def write_versions(shelf: Shelf, version: int) -> None:
     for name in ("a", "b"):
         parts = 5 + version % 7
@@ -43,7 +53,7 @@ def write_versions(shelf: Shelf, version: int) -> None:
         shelf.write(f"docs/{name}.txt", text)
 
 
+COMMANDS = {"hold": hold, "ingest": ingest, "rebuild": rebuild, "churn": churn, "open often": open_often}
+
 if __name__ == "__main__":
-    {"hold": hold, "ingest": ingest, "rebuild": rebuild, "churn": churn}[sys.argv[2]](
-        Shelf(Path(sys.argv[1]))
-    )
+    COMMANDS[sys.argv[2]](Shelf(Path(sys.argv[1])))

@@ -284,4 +284,6 @@ def test_more_passages_than_chroma_takes_at_once_go_in(tmp_path: Path) -> None:
     assert shelf.ingest().chunks == 600
     opened = shelf.open()
     opened.check()
-    assert opened.texts("Line number 599 of the long log.", "dense", 1) == ["Line number 599 of the long log."]
+    assert opened.texts("Line number 599 of the long log.", "dense", 1) == [
+        "Line number 599 of the long log."
+    ]

@@ -165,6 +165,18 @@ def test_while_another_process_replaces_documents_a_reader_always_sees_them_whol
     assert whole_version(reader, "a") == whole_version(reader, "b") == 12
 
 
+@pytest.mark.slow
+def test_processes_may_open_the_index_while_chroma_writes_its_files(shelf: Shelf) -> None:
+    """Unprotected, Chroma crashes a process that reads the files of its graph while another writes them."""
+    text = "\n\n".join(f"Number {number} of the log of the dome and the lens." for number in range(3000))
+    shelf.write("docs/long.txt", text)
+    with neighbour(shelf, "open often") as one, neighbour(shelf, "open often") as another:
+        shelf.ingest()
+        for process in (one, another):
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors
+
+
 def whole_version(reader: Opened, name: str) -> int:
     """The version of the document that a filtered search finds; fails if it is not all of one."""
     question = Question("dome lens motor", reader.embedder.embed_question("dome lens motor"))

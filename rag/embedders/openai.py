@@ -73,8 +73,11 @@ class OpenAIEmbedder:
         return [PassageVectors(vector) for batch in _batches(inputs) for vector in self._embed(batch)]
 
     def embed_question(self, text: str) -> QuestionVectors:
-        (vector,) = self._embed([self._input(self._card.question_prompt, text)])
-        return QuestionVectors(vector)
+        return self.embed_questions([text])[0]
+
+    def embed_questions(self, texts: Sequence[str]) -> list[QuestionVectors]:
+        inputs = [self._input(self._card.question_prompt, text) for text in texts]
+        return [QuestionVectors(vector) for batch in _batches(inputs) for vector in self._embed(batch)]
 
     def _input(self, prompt: str, text: str) -> str:
         if not text.strip():

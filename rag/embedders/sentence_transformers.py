@@ -80,12 +80,20 @@ class SentenceTransformersEmbedder:
         ]
 
     def embed_question(self, text: str) -> QuestionVectors:
+        return self.embed_questions([text])[0]
+
+    def embed_questions(self, texts: Sequence[str]) -> Sequence[QuestionVectors]:
         """A question longer than the window is read in pieces: it is never cut."""
-        windows = self._encode(self._windows(self.card.question_prompt + text))
-        vectors = np.stack([vector for vector, _ in windows])
+        pieces = [self._windows(self.card.question_prompt + text) for text in texts]
+        encoded = iter(self._encode([piece for windows in pieces for piece in windows]))
+        return [self._question([next(encoded) for _ in windows]) for windows in pieces]
+
+    def _question(self, windows: Sequence[tuple[Floats, Floats]]) -> QuestionVectors:
         weights = np.array([len(tokens) for _, tokens in windows], dtype=np.float32)
-        tokens = token_bits.rotate(np.concatenate([tokens for _, tokens in windows]))
-        return QuestionVectors(_unit(weights @ vectors), tokens if self.card.tokens else None)
+        vector = _unit(weights @ np.stack([vector for vector, _ in windows]))
+        if not self.card.tokens:
+            return QuestionVectors(vector)
+        return QuestionVectors(vector, token_bits.rotate(np.concatenate([tokens for _, tokens in windows])))
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         encoded = self._encode([self.card.passage_prompt + text for text in texts])

@@ -60,7 +60,9 @@ class ExtractiveGenerator:
         found = list(_sentences(passages)) or list(_wholes(passages))
         scores = self._scores(question, found, passages)
         best = sorted(range(len(found)), key=lambda i: -scores[i])
-        chosen = [i for i in best[: self._most] if scores[i] >= self._within * scores[best[0]]]
+        top = scores[best[0]]
+        least = top - (1 - self._within) * abs(top)  # within × a negative score would lie above it
+        chosen = [i for i in best[: self._most] if scores[i] >= least]
         # The best passage's sentences first, each passage's in the order in which they stand.
         told = sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
         return Reply(" ".join(f"{s.text} [{s.passage}]" for s in told), notice=NOTICE)
