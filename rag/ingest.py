@@ -136,15 +136,12 @@ class Ingestor:
 
     def _read_all(self, files: Sequence[Path], anchor: Anchor, generation: Generation, tally: _Tally) -> None:
         known = self._catalog.files()
-        group = _Group()
+        group = _Group(generation)
         for done, path in enumerate(files):
             self._progress("read", done, len(files))
             self._read(path, anchor.source(path), known, group, tally)
-            if group.size >= _GROUP_CHUNKS:
-                self._flush(group, generation, tally)
-                group = _Group()
         self._progress("read", len(files), len(files))
-        self._flush(group, generation, tally)
+        self._flush(group, tally)
 
     def _read(
         self, path: Path, file: str, known: Mapping[str, FileRecord], group: _Group, tally: _Tally
@@ -183,8 +180,9 @@ class Ingestor:
                 continue
             tally.changed += document.id in before
             tally.new += document.id not in before
-            group.ids.add(document.id)
-            group.entries.append(self._cut(document, file, content))
+            group.add(self._cut(document, file, content))
+            if group.size >= _GROUP_CHUNKS:
+                self._flush(group, tally)
         gone = before.keys() - {document.id for document in documents}
         tally.removed += len(gone)
         group.gone += gone
@@ -201,15 +199,17 @@ class Ingestor:
 
     # --- into the index -------------------------------------------------------------------
 
-    def _flush(self, group: _Group, generation: Generation, tally: _Tally) -> None:
+    def _flush(self, group: _Group, tally: _Tally) -> None:
+        """A file of many documents goes in over several groups; its own row comes with the last."""
         chunks = [chunk for entry in group.entries for chunk in entry.chunks]
         self._embed(group.entries, tally)
         self._catalog.mark_dirty(chunk.id for chunk in chunks)
         self._progress("store", tally.chunks, tally.chunks + len(chunks))
-        self._index.put(generation, chunks, self._vectors(group.entries))
+        self._index.put(group.generation, chunks, self._vectors(group.entries))
         stale = self._catalog.commit(group.entries, group.gone, group.files)
-        self._index.remove(generation, stale)
+        self._index.remove(group.generation, stale)
         self._catalog.clear_dirty()
+        group.clear()
         tally.chunks += len(chunks)
         self._progress("store", tally.chunks, tally.chunks)
 
@@ -313,14 +313,20 @@ class _Tally:
 class _Group:
     """What becomes visible in one commit."""
 
+    generation: Generation
     entries: list[Entry] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     gone: list[str] = field(default_factory=list)
     files: dict[str, FileRecord] = field(default_factory=dict)
+    size: int = 0
 
-    @property
-    def size(self) -> int:
-        return sum(len(entry.chunks) for entry in self.entries)
+    def add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.ids.add(entry.document.id)
+        self.size += len(entry.chunks)
+
+    def clear(self) -> None:
+        self.entries, self.ids, self.gone, self.files, self.size = [], set(), [], {}, 0
 
 
 def _vectors_by(card: EmbedderCard) -> str:

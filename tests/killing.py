@@ -7,6 +7,7 @@ process imports everything and opens nothing: that is what makes the children qu
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +56,16 @@ def paragraphs(name: str, *words: str) -> str:
     return "\n\n".join(f"The observatory of {name} keeps a {word} in the {word} house." for word in words)
 
 
+def lines(*numbers: int) -> str:
+    return "\n".join(json.dumps({"_id": f"{n}", "text": f"Line {n} of the observatory."}) for n in numbers)
+
+
 BEFORE = {
     "docs/grown.txt": paragraphs("grown", "lens", "mirror"),
     "docs/shrunk.txt": paragraphs("shrunk", "dome", "gear", "motor", "cable"),
     "docs/edited.txt": paragraphs("edited", "lamp", "shutter", "grating"),
     "docs/same.txt": paragraphs("same", "clock", "compass"),
+    "docs/lines.jsonl": lines(*range(12)),
     "docs/sub/gone.txt": paragraphs("gone", "ladder", "rope"),
     "docs/sub/moved.txt": paragraphs("moved", "kettle", "spoon"),
 }
@@ -67,6 +74,7 @@ AFTER = {
     "docs/shrunk.txt": paragraphs("shrunk", "dome"),
     "docs/edited.txt": paragraphs("edited", "lamp", "slit", "grating"),
     "docs/same.txt": BEFORE["docs/same.txt"],
+    "docs/lines.jsonl": lines(0, *range(2, 8), *range(20, 28)),
     "docs/sub/renamed.txt": BEFORE["docs/sub/moved.txt"],
     "docs/new.txt": paragraphs("new", "radio", "dish"),
 }
@@ -206,24 +214,30 @@ def reading_problems(opened: Opened, old: dict[str, list[str]], new: dict[str, l
 # --- dying ----------------------------------------------------------------------------------------
 
 
-def die_after(step: int, note: Path) -> None:
-    """From now on this process is killed right after its `step`-th step, and leaves its name."""
-    done = 0
+def at_each_step(tell: Callable[[str], None]) -> None:
+    """From now on this process tells the name of each step that it has done."""
 
-    def counted(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def telling(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            nonlocal done
             result = original(*args, **kwargs)
-            done += 1
-            if done == step:
-                note.write_text(name)
-                os.kill(os.getpid(), signal.SIGKILL)
+            tell(name)
             return result
 
         return wrapper
 
     for owner, name in STEPS:
-        setattr(owner, name, counted(f"{owner.__name__}.{name}", getattr(owner, name)))
+        setattr(owner, name, telling(name, getattr(owner, name)))
+
+
+def die_after(step: int) -> None:
+    """From now on this process is killed right after its `step`-th step."""
+    done = count(1)
+
+    def tell(name: str) -> None:
+        if next(done) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    at_each_step(tell)
 
 
 def in_child(act: Callable[[], object], result: Path) -> int:
@@ -245,22 +259,34 @@ def outcome(act: Callable[[], object], result: Path) -> Any:
     return json.loads(result.read_text())
 
 
-def main(work: Path, operation: str) -> list[dict[str, Any]]:
+def main(work: Path, operation: str, every: bool) -> list[dict[str, Any]]:
     work.mkdir()
     rag.ingest._GROUP_CHUNKS = 9  # several groups of several documents
     rag.ingest._SAVE_EVERY = SAVE_EVERY
     prepare, act, in_one_go = OPERATIONS[operation]
-    result, base, whole, trial, note = (work / name for name in ("result", "base", "whole", "trial", "step"))
+    result, base, whole, trial = (work / name for name in ("result", "base", "whole", "trial"))
     outcome(lambda: prepare(base), result)
     for module in outcome(lambda: [in_one_go(whole), *sys.modules], result)[1:]:
         with suppress(ImportError):  # some have no file
             import_module(module)  # once here, rather than in each child
+    gc.disable()
+    gc.freeze()  # a collection would copy to each child all that it only reads
     expected = outcome(lambda: contents(whole), result)
     old = outcome(lambda: versions(base), result) if (base / "index").exists() else {}
     new = outcome(lambda: versions(whole), result)
 
+    def renew() -> None:
+        shutil.rmtree(trial, ignore_errors=True)
+        shutil.copytree(base, trial)
+
+    def rehearse() -> list[str]:
+        names: list[str] = []
+        at_each_step(names.append)
+        act(trial)
+        return names
+
     def killed(step: int) -> None:
-        die_after(step, note)
+        die_after(step)
         act(trial)
 
     def again() -> list[str]:
@@ -268,23 +294,23 @@ def main(work: Path, operation: str) -> list[dict[str, Any]]:
         act(trial)
         return problems + differences(expected, contents(trial))
 
+    renew()
+    names: list[str] = outcome(rehearse, result)
     report: list[dict[str, Any]] = []
-    while True:
-        shutil.rmtree(trial, ignore_errors=True)
-        shutil.copytree(base, trial)
-        status = in_child(partial(killed, len(report) + 1), result)
-        if not os.WIFSIGNALED(status):
-            if status:
-                raise SystemExit(json.loads(result.read_text()))
-            return report
-        name, first_run = note.read_text(), noted(Shelf(trial).notes)
+    for step, name in enumerate(names, start=1):
+        if not (every or name not in names[: step - 1] or name not in names[step:]):
+            continue  # neither the first nor the last of its kind
+        renew()
+        assert os.WIFSIGNALED(in_child(partial(killed, step), result)), result.read_text()
+        first_run = noted(Shelf(trial).notes)
         failed = in_child(again, result)
         problems = [result.read_text()] if failed else json.loads(result.read_text())
-        lost = first_run[-SAVE_EVERY:] if name.endswith("embed_passages") else []
+        lost = first_run[-SAVE_EVERY:] if name == "embed_passages" else []
         texts = noted(Shelf(trial).notes)
         twice = Counter(texts) - Counter({*texts}) - Counter(lost)
         problems += [f"embedded twice: {text}" for text in twice]
-        report.append({"step": len(report) + 1, "name": name, "problems": problems})
+        report.append({"step": step, "name": name, "problems": problems})
+    return report
 
 
 def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
@@ -298,5 +324,8 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    reports = {name: main(Path(sys.argv[1]) / str(at), name) for at, name in enumerate(sys.argv[2:])}
+    folder, extent, *operations = sys.argv[1:]
+    reports = {
+        name: main(Path(folder) / str(at), name, extent == "every") for at, name in enumerate(operations)
+    }
     print(json.dumps(reports))  # noqa: T201 - read by the test

@@ -65,7 +65,7 @@ class ExtractiveGenerator:
         chosen = [i for i in best[: self._most] if scores[i] >= least]
         # The best passage's sentences first, each passage's in the order in which they stand.
         told = sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
-        return Reply(" ".join(f"{s.text} [{s.passage}]" for s in told), notice=NOTICE)
+        return Reply("\n".join(f"{s.text} [{s.passage}]" for s in told), notice=NOTICE)
 
     def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
         reply = self.generate(question, passages)
