@@ -12,7 +12,7 @@ from fakes import WordEmbedder
 
 from rag.catalog import Catalog, Entry, FileRecord
 from rag.errors import StoreError
-from rag.types import Chunk, Document, PassageVectors, Skipped
+from rag.types import Chunk, Document, Metadata, PassageVectors, Skipped
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 
 def entry(name: str, *texts: str) -> Entry:
-    metadata = {"year": 2024, "draft": True, "rate": 0.5, "tags": ("a", "b")}
+    metadata: Metadata = {"year": 2024, "draft": True, "rate": 0.5, "tags": ("a", "b")}
     document = Document(f"id-{name}", "\n".join(texts), name, metadata, "markdown", (0, 5))
     chunks = tuple(
         Chunk(f"{name}-{i}", document.id, name, i, t, 0, len(t), ("A", "B"), 2, f"A\n{t}", metadata)

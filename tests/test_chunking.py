@@ -26,7 +26,7 @@ from rag.types import Chunk, Document, Markup, Metadata
 if TYPE_CHECKING:
     from rag.protocols import Sizer
 
-ANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Measured(WordEmbedder):

@@ -69,7 +69,7 @@ def chunk(name: str, metadata: Metadata, page: int | None = None) -> Chunk:
 
 
 def vector() -> Floats:
-    return np.ones(4, np.float32) / 2
+    return np.full(4, 0.5, np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import WordEmbedder
@@ -45,7 +46,7 @@ def derived(opened: Opened) -> tuple[int, int]:
 
 # --- what is refused ------------------------------------------------------------------------------
 
-OTHER_EMBEDDERS = {
+OTHER_EMBEDDERS: dict[str, dict[str, Any]] = {
     "model": {"name": "other words"},
     "revision": {"revision": "2"},
     "dimension": {"dimension": 32},
@@ -54,7 +55,7 @@ OTHER_EMBEDDERS = {
     "window": {"window": 64},
     "token bits": {"tokens": False},
 }
-OTHER_CHUNKERS = {
+OTHER_CHUNKERS: dict[str, StructureSettings | WholeSettings] = {
     "chunk size": StructureSettings(tokens=30),
     "overlap": StructureSettings(tokens=24, overlap=4),
     "headings": StructureSettings(tokens=24, headings=False),
