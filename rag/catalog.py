@@ -246,9 +246,12 @@ class Catalog:
 
     # --- writing, under the writer's lock ---------------------------------------------------
 
-    def mark_dirty(self, ids: Iterable[str]) -> None:
+    def mark_dirty(self, ids: Sequence[str]) -> None:
+        """Notes what is about to be written, so that readers can look past it."""
         with self._write() as db:
             db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in ids))
+            if ids:
+                self._change(db)
 
     def dirty(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT id FROM dirty")]
@@ -339,6 +342,16 @@ class Catalog:
                 self._path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection
             )
         return cast(sqlite3.Connection, self._local.db)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that this thread reads meanwhile is of one moment."""
+        db = self._db
+        db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            db.execute("ROLLBACK")
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

@@ -64,7 +64,8 @@ class Index:
         for _ in range(_READINGS - 1):
             version, generation = self.catalog.version(), self.current()
             try:
-                found = reading(generation)
+                with self.catalog.snapshot():
+                    found = reading(generation)
                 if self.catalog.version() == version:
                     return found
             except StoreError:
@@ -73,7 +74,8 @@ class Index:
                         raise
                     # Another process is writing: Chroma fails where its files are ahead of its memory.
                     self._close(generation)
-        return reading(self.current())
+        with self.catalog.snapshot():
+            return reading(self.current())
 
     def check_fingerprint(self, fingerprint: str) -> None:
         """Refuses to mix vectors or passages that were made otherwise."""

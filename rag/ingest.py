@@ -203,7 +203,7 @@ class Ingestor:
         """A file of many documents goes in over several groups; its own row comes with the last."""
         chunks = [chunk for entry in group.entries for chunk in entry.chunks]
         self._embed(group.entries, tally)
-        self._catalog.mark_dirty(chunk.id for chunk in chunks)
+        self._catalog.mark_dirty([chunk.id for chunk in chunks])
         self._progress("store", tally.chunks, tally.chunks + len(chunks))
         self._index.put(group.generation, chunks, self._vectors(group.entries))
         stale = self._catalog.commit(group.entries, group.gone, group.files)

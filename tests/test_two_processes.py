@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -166,8 +167,8 @@ def test_while_another_process_replaces_documents_a_reader_always_sees_them_whol
 @pytest.mark.slow
 def test_processes_may_open_the_index_while_chroma_writes_its_files(shelf: Shelf) -> None:
     """Unprotected, Chroma crashes a process that reads the files of its graph while another writes them."""
-    text = "\n\n".join(f"Number {number} of the log of the dome and the lens." for number in range(3000))
-    shelf.write("docs/long.txt", text)
+    log = (f"Number {number} of the log of the dome and the lens." for number in range(3000))
+    shelf.write("docs/log.jsonl", "\n".join(json.dumps({"text": text}) for text in log))
     with neighbour(shelf, "open often") as one, neighbour(shelf, "open often") as another:
         shelf.ingest()
         for process in (one, another):
