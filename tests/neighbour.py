@@ -26,7 +26,7 @@ def rebuild(shelf: Shelf) -> None:
 def churn(shelf: Shelf) -> None:
     """Replaces documents over and over, each time with another number of passages, and rebuilds."""
     opened = shelf.open()
-    for version in range(1, 13):
+    for version in range(1, 10):
         write_versions(shelf, version)
         opened.ingest()
         if version % 5 == 0:

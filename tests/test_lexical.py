@@ -86,7 +86,7 @@ def test_no_text_breaks_a_search_and_a_score_is_what_the_search_gave(index: Lexi
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(st.text(max_size=300))
 def test_any_text_can_be_indexed_and_counts_once(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     chunks = [chunk("any", f"{text} dome".encode("utf-8", "replace").decode())]

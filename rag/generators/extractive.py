@@ -13,12 +13,15 @@ from pydantic import BaseModel, Field, PositiveInt
 from rag import token_bits
 from rag.errors import ModelError
 from rag.generators.base import Parts
+from rag.generators.steps import asks_how, steps
 from rag.protocols import TokenEncoder
 from rag.sentences import sentences
 from rag.types import Passage, Question, Reply
 
 NOTICE = "Quoted from the documents; no language model wrote this."
 
+# A procedure is quoted from a passage of at least this share of the best relevance.
+_NEARLY = 0.7
 # Shorter ones are headings, labels and crumbs of tables.
 _LEAST_WORDS = 4
 # A list that its sentence announces is quoted with it up to so many characters.
@@ -57,6 +60,10 @@ class ExtractiveGenerator:
         self._within = within
 
     def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
+        quoted = _procedure(question, passages) or self._best(question, passages)
+        return Reply("\n".join(f"{s.text} [{s.passage}]" for s in quoted), notice=NOTICE)
+
+    def _best(self, question: Question, passages: Sequence[Passage]) -> list[_Sentence]:
         found = list(_sentences(passages)) or list(_wholes(passages))
         scores = self._scores(question, found, passages)
         best = sorted(range(len(found)), key=lambda i: -scores[i])
@@ -64,8 +71,7 @@ class ExtractiveGenerator:
         least = top - (1 - self._within) * abs(top)  # within × a negative score would lie above it
         chosen = [i for i in best[: self._most] if scores[i] >= least]
         # The best passage's sentences first, each passage's in the order in which they stand.
-        told = sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
-        return Reply("\n".join(f"{s.text} [{s.passage}]" for s in told), notice=NOTICE)
+        return sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
 
     def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
         reply = self.generate(question, passages)
@@ -91,6 +97,17 @@ class ExtractiveGenerator:
             float(match) * (0.5 + 0.5 * passages[s.passage - 1].relevance / best)
             for match, s in zip(matches, found, strict=True)
         ]
+
+
+def _procedure(question: Question, passages: Sequence[Passage]) -> list[_Sentence]:
+    """For a "how do I": the steps of the first passage that has some and is about as good as the best."""
+    if not asks_how(question.text):
+        return []
+    least = _NEARLY * max(passage.relevance for passage in passages)
+    for number, passage in enumerate(passages, start=1):
+        if passage.relevance >= least and (found := steps(passage.chunk.text)):
+            return [_Sentence(f"{n}. {_bare(text)}", number, start) for n, text, start in found]
+    return []
 
 
 def _sentences(passages: Sequence[Passage]) -> Iterator[_Sentence]:
