@@ -63,28 +63,28 @@ def main() -> None:
     options.work.mkdir(parents=True)
     corpus, index = str(options.corpus), options.work / "index"
     env = {**os.environ, "RAG_STORE__PATH": str(index)}
-    rows: list[tuple[str, str]] = []
 
     plain, _ = _timed([sys.executable, "-c", _PLAIN, corpus, str(options.work / "plain")], env)
-    rows.append(("the plain script, ingest", f"{plain:.1f} s"))
+    _show("the plain script, ingest", f"{plain:.1f} s")
     without = {**env, "RAG_STORE__PATH": str(options.work / "nobits"), "RAG_EMBEDDER__TOKEN_BITS": "false"}
     no_bits, _ = _timed(_rag("ingest", corpus, "--json"), without)
-    rows.append(("rag ingest, without token bits", f"{no_bits:.1f} s"))
+    _show("rag ingest, without token bits", f"{no_bits:.1f} s")
     ours, out = _timed(_rag("ingest", corpus, "--json"), env)
-    rows.append(("rag ingest", f"{ours:.1f} s: {plain / ours:.2f} times the plain script's speed"))
-    rows.append(("token bits add", f"{(ours / no_bits - 1) * 100:.0f}%"))
+    _show("rag ingest", f"{ours:.1f} s: {plain / ours:.2f} times the plain script's speed")
+    _show("token bits add", f"{(ours / no_bits - 1) * 100:.0f}%")
     again, _ = _timed(_rag("ingest", corpus, "--json"), env)
-    rows.append((f"rag ingest again, {json.loads(out)['new']} files unchanged", f"{again:.2f} s"))
+    _show(f"rag ingest again, {json.loads(out)['new']} files unchanged", f"{again:.2f} s")
     helps = [_timed(_rag("--help"), env)[0] for _ in range(5)]
-    rows.append(("rag --help, median of 5", f"{statistics.median(helps):.2f} s"))
+    _show("rag --help, median of 5", f"{statistics.median(helps):.2f} s")
     searches = json.loads(_timed([sys.executable, "-c", _SEARCH, str(options.questions)], env)[1])
-    rows.append(("warm search, p50 / p95", f"{searches['p50']:.1f} / {searches['p95']:.1f} ms"))
-    rows.append(("its stages, last question", str(searches["last"])))
-    rows.append(
-        ("index on disk", f"{_bytes_a_chunk(index, json.loads(out)['chunks']):.1f} KB a chunk in the catalog")
-    )
-    for name, value in rows:
-        print(f"| {name} | {value} |")
+    _show("warm search, p50 / p95", f"{searches['p50']:.1f} / {searches['p95']:.1f} ms")
+    _show("its stages, last question", str(searches["last"]))
+    size = _bytes_a_chunk(index, json.loads(out)["chunks"])
+    _show("catalog on disk", f"{size:.1f} KB a chunk")
+
+
+def _show(name: str, value: str) -> None:
+    print(f"| {name} | {value} |", flush=True)
 
 
 def _bytes_a_chunk(index: Path, chunks: int) -> float:
