@@ -344,10 +344,10 @@ class Catalog:
         return cast(sqlite3.Connection, self._local.db)
 
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """All that this thread reads meanwhile is of one moment."""
+    def snapshot(self, still: bool = False) -> Iterator[None]:
+        """All that this thread reads meanwhile is of one moment; if `still`, nobody writes meanwhile."""
         db = self._db
-        db.execute("BEGIN")
+        db.execute("BEGIN IMMEDIATE" if still else "BEGIN")
         try:
             yield
         finally:

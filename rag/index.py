@@ -24,8 +24,8 @@ from rag.types import Chunk, Floats
 
 _LOCK_SECONDS = 1.5
 _BATCH = 1000
-# A reading that meets a change is done again, so often at most.
-_READINGS = 4
+# A reading that meets a change is done again. After so many, the writer waits for it.
+_READINGS = 3
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Index:
 
     def read(self, reading: Callable[[Generation], T]) -> T:
         """Runs a reading; again where the index changed meanwhile, since what it found may be gone."""
-        for _ in range(_READINGS - 1):
+        for _ in range(_READINGS):
             version, generation = self.catalog.version(), self.current()
             try:
                 with self.catalog.snapshot():
@@ -74,7 +74,9 @@ class Index:
                         raise
                     # Another process is writing: Chroma fails where its files are ahead of its memory.
                     self._close(generation)
-        with self.catalog.snapshot():
+        with self.catalog.snapshot(still=True):
+            if not self.catalog.made(self.catalog.version()):
+                self._close(self._opened)
             return reading(self.current())
 
     def check_fingerprint(self, fingerprint: str) -> None:

@@ -19,7 +19,7 @@ Mode = Literal["hybrid", "dense", "lexical"]
 # The question's ten best in the whole index: what a good cosine is depends on the question.
 _REFERENCE = 10
 # Ids of half-ingested passages can crowd a result; so many more are fetched to make up for them.
-_MOST_SLACK = 1000
+_MOST_SLACK = 5000
 _BUILT_IN_KEYS = ("page", "source")
 
 
