@@ -43,7 +43,7 @@ def measure(
 ) -> tuple[float, float, float]:
     shutil.rmtree(path, ignore_errors=True)
     client = chromadb.PersistentClient(str(path))
-    collection = client.create_collection("v", embedding_function=None, configuration={"hnsw": hnsw})
+    collection = client.create_collection("vectors", embedding_function=None, configuration={"hnsw": hnsw})
     size, start = client.get_max_batch_size(), time.perf_counter()
     for at in range(0, len(vectors), size):
         part = vectors[at : at + size]
