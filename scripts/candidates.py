@@ -26,6 +26,7 @@ class Judged:
     relevant: NDArray[np.bool_]
     documents: tuple[str, ...]
     answerable: bool
+    small: bool = False
 
 
 def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:

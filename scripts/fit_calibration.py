@@ -5,18 +5,21 @@
 
 Training questions only: each collection weighs the same, whatever its size. To each are added
 questions that its documents do not answer: those of the other collections, and words that do not
-exist. The model is a logistic regression over the raw score and the first stage's evidence; the
-default threshold is the relevance that at most one answerable question in twenty has no passage
-above, in the worst of five folds. Prints the log loss and the calibration error of held-out
-questions, and how many of the unanswerable ones the threshold refuses.
+exist. Small indexes of a dozen documents are among them, since a few documents hold few of the
+words of any question. The model is a logistic regression over the raw score and the first stage's
+evidence; the default threshold is the relevance that at most one answerable question in twenty,
+asked of its whole collection, has no passage above, in the worst of five folds. Prints the log
+loss and the calibration error of held-out questions, and how many of the unanswerable ones the
+threshold refuses.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +45,9 @@ LOST = 0.05
 # Unanswerable questions added to each collection.
 OFF_TOPIC = 60
 GIBBERISH = 15
+# Indexes of a dozen documents, made from each collection.
+SMALL = 8
+SMALL_DOCUMENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def _fit(sets: Sequence[Sequence[Judged]], ranking: Sequence[str]) -> Fit:
     (With the coverage beside them too, the slopes rank the training questions themselves worse:
     mean nDCG@10 .6752 against .6796.) Then its scale, and what is the question's own, from all.
     """
-    answerable = [[row for row in rows if row.answerable] for rows in sets]
+    answerable = [[row for row in rows if row.answerable and not row.small] for rows in sets]
     slopes, _ = _logistic(answerable, [*ranking, "cosine_reference"])
     ranks = {name: slopes[name] for name in ranking}
     scaled, bias = _logistic(sets, OF_THE_QUESTION, ranks)
@@ -135,6 +141,8 @@ def _held_out(sets: dict[str, list[Judged]], used: Sequence[str]) -> tuple[float
                 relevance = fit.relevance(row.features)
                 predicted.append(relevance)
                 truth.append(row.relevant)
+                if row.small:
+                    continue
                 if row.relevant.any():
                     best_relevant.append(relevance[row.relevant].max())
                 else:
@@ -177,8 +185,27 @@ def _read(name: str, collections: dict[str, Collection], work: Path) -> list[Jud
         f"{_title(name)}: {len(own.questions)} questions and {len(strange.questions)} off its topic",
         flush=True,
     )
+    for number in range(SMALL):
+        part, apart = _small(own, number, work)
+        rag = open_index(part, work)
+        rows += [replace(row, small=True) for row in (*judged(rag, part), *judged(rag, apart))]
     # In an order that gives every fold its share of each kind.
     return random.Random(0).sample(rows, len(rows))
+
+
+def _small(own: Collection, number: int, work: Path) -> tuple[Collection, Collection]:
+    """A dozen documents as a collection: with the questions they answer, and with some they do not."""
+    rng = random.Random(number)
+    asked = rng.sample(sorted(own.questions), SMALL_DOCUMENTS)
+    wanted = {max(own.qrels[id_], key=lambda d: own.qrels[id_][d]) for id_ in asked}
+    name = f"small-{own.name}-{number}"
+    corpus = work / f"{name}.jsonl"
+    with own.corpus.open(encoding="utf-8") as lines:
+        corpus.write_text("".join(line for line in lines if json.loads(line)["_id"] in wanted), "utf-8")
+    others = [id_ for id_ in sorted(own.questions) if not wanted & own.qrels[id_].keys()]
+    strange = {id_: own.questions[id_] for id_ in rng.sample(others, min(len(others), SMALL_DOCUMENTS // 3))}
+    inside = Collection(name, corpus, {id_: own.questions[id_] for id_ in asked}, own.qrels)
+    return inside, Collection(name, corpus, strange, {})
 
 
 def _off_topic(name: str, collections: dict[str, Collection]) -> dict[str, str]:
