@@ -49,7 +49,10 @@ class IndexRetriever:
         chunks = self._index.catalog.chunks([hit.id for hit in (*dense, *lexical)])
         dense_ids, lexical_ids = (self._standing(hits, chunks) for hits in (dense, lexical))
         fused = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)[: self._top_n]
-        evidence = self._evidence(text, vectors, [id_ for id_, _ in fused], generation)
+        # An unfiltered search was over the whole index already: its head is the question's reference.
+        nearest = dense[:_REFERENCE] if where is None and len(dense) >= _REFERENCE else None
+        best = lexical[:1] if where is None and lexical else None
+        evidence = self._evidence(text, vectors, [id_ for id_, _ in fused], generation, nearest, best)
         return [
             Candidate(
                 chunk=chunks[id_],
@@ -67,7 +70,13 @@ class IndexRetriever:
         return [hit.id for hit in hits if hit.id in chunks][: self._top_n]
 
     def _evidence(
-        self, text: str, vectors: QuestionVectors, ids: Sequence[str], generation: Generation
+        self,
+        text: str,
+        vectors: QuestionVectors,
+        ids: Sequence[str],
+        generation: Generation,
+        nearest: Sequence[Hit] | None,
+        best: Sequence[Hit] | None,
     ) -> dict[str, Evidence]:
         """Exact cosine and BM25 of every candidate, whichever side found it, and the question's
         references over the whole index, filtered or not."""
@@ -76,10 +85,10 @@ class IndexRetriever:
         kept = self._index.catalog.vectors(ids)
         cosines = np.stack([kept[id_] for id_ in ids]) @ vectors.vector
         bm25 = generation.lexical.score(text, ids)
-        nearest = [hit.score for hit in generation.vectors.search(vectors.vector, _REFERENCE)]
-        best = generation.lexical.search(text, 1)
+        nearest = nearest or generation.vectors.search(vectors.vector, _REFERENCE)
+        best = best or generation.lexical.search(text, 1)
         limit = generation.lexical.limit(text)
-        reference = float(np.mean(nearest)) if nearest else 0.0
+        reference = float(np.mean([hit.score for hit in nearest])) if nearest else 0.0
         return {
             id_: Evidence(float(cosine), bm25[id_], reference, best[0].score if best else 0.0, limit)
             for id_, cosine in zip(ids, cosines, strict=True)
