@@ -32,6 +32,7 @@ import rag.ingest
 from rag.catalog import Catalog
 from rag.errors import InputError
 from rag.lexical import LexicalIndex, LexicalStore
+from rag.stores.chroma import ChromaIndex
 
 # All that an operation does to the world outside of its process, in the words of the code.
 STEPS = (
@@ -41,7 +42,7 @@ STEPS = (
     (Catalog, "sweep"),
     (Client, "get_or_create_collection"),
     (Client, "delete_collection"),
-    (Collection, "upsert"),
+    (ChromaIndex, "_add"),
     (Collection, "delete"),
     (LexicalIndex, "__init__"),
     (LexicalIndex, "add"),

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-ADDED = "embed_passages put_embeddings mark_dirty upsert add commit clear_dirty sweep"
+ADDED = "embed_passages put_embeddings mark_dirty _add add commit clear_dirty sweep"
 # What each operation must have been killed after, at the least.
 STEPS = {
     "ingest": f"_create identity announce get_or_create_collection __init__ set_meta {ADDED}",
     "replace": f"{ADDED} delete forget_files",
     "remove": "forget_files commit delete clear_dirty sweep",
-    "rebuild": "get_or_create_collection upsert add switch sweep delete_collection",
-    "rebuild --embed": "embed_passages put_embeddings upsert add replace_all sweep delete_collection",
+    "rebuild": "get_or_create_collection _add add switch sweep delete_collection",
+    "rebuild --embed": "embed_passages put_embeddings _add add replace_all sweep delete_collection",
 }
 SHARES = (["replace", "rebuild --embed"], ["ingest", "remove", "rebuild"])
 

@@ -170,16 +170,32 @@ class ChromaIndex:
         self._loaded = False
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
-        """Replaces chunks of the same id."""
+        """An id stands for one text and vector; what is new about its metadata replaces what was there."""
         for at in range(0, len(chunks), self._batch):
-            part = chunks[at : at + self._batch]
+            part = slice(at, at + self._batch)
             with self._place.alone(), _translated("write"):
-                self._collection.upsert(
-                    ids=[chunk.id for chunk in part],
-                    embeddings=np.stack(vectors[at : at + self._batch]),
-                    documents=[chunk.text for chunk in part],
-                    metadatas=[_metadata(chunk) for chunk in part],
-                )
+                self._add(chunks[part], vectors[part])
+
+    def _add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
+        # Never over an entry that stands: hnswlib's update of one can leave others out of reach,
+        # and Chroma's keeps metadata keys that are gone.
+        held = self._held([chunk.id for chunk in chunks])
+        rows = [(c, v, _metadata(c)) for c, v in zip(chunks, vectors, strict=True)]
+        rows = [row for row in rows if held.get(row[0].id) != (row[0].text, row[2])]
+        if replaced := [chunk.id for chunk, *_ in rows if chunk.id in held]:
+            self._collection.delete(ids=replaced)
+        if rows:
+            self._collection.add(
+                ids=[chunk.id for chunk, *_ in rows],
+                embeddings=np.stack([vector for _, vector, _ in rows]),
+                documents=[chunk.text for chunk, *_ in rows],
+                metadatas=[metadata for *_, metadata in rows],
+            )
+
+    def _held(self, ids: list[str]) -> dict[str, tuple[str, Any]]:
+        found = self._collection.get(ids=ids, include=["documents", "metadatas"])
+        rows = zip(found["ids"], found["documents"] or (), found["metadatas"] or (), strict=True)
+        return {id_: (text, metadata) for id_, text, metadata in rows}
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
