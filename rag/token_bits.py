@@ -26,9 +26,13 @@ def rotation(dimension: int) -> Floats:
 
 def rotate(tokens: Floats) -> Floats:
     """Unit length, in the rotated frame."""
+    return unit(tokens) @ rotation(tokens.shape[1])
+
+
+def unit(tokens: Floats) -> Floats:
     lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
-    unit: Floats = tokens / np.maximum(lengths, 1e-12)
-    return unit @ rotation(tokens.shape[1])
+    scaled: Floats = tokens / np.maximum(lengths, 1e-12)
+    return scaled
 
 
 def pack(rotated: Floats) -> Bits:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 _PLAIN = """
 import pathlib, re, sys, chromadb
-from rag.embedders.folder import BUNDLED_NAME, find_model
+from rag.model_folder import BUNDLED_NAME, find_model
 from sentence_transformers import SentenceTransformer
 corpus, store = sys.argv[1:]
 model = SentenceTransformer(str(find_model(BUNDLED_NAME, None)))

@@ -27,7 +27,7 @@ from rag.stores.chroma import ChromaIndex, CloudStoreSettings, EmbeddedStoreSett
 from rag.types import Chunk, Floats
 
 RANDOM = np.random.RandomState(1)
-TAGS = {"month": 5, "year": 2024, "t": "a"}
+TAGS: dict[str, int | str] = {"month": 5, "year": 2024, "t": "a"}
 
 
 def chunks(count: int, start: int = 0) -> list[Chunk]:

@@ -14,9 +14,9 @@ import pytest
 
 from rag import Settings, token_bits
 from rag.assembly import Assembly
-from rag.embedders.folder import BUNDLED_NAME, BUNDLED_PACKAGE, find_model
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.errors import ModelError
+from rag.model_folder import BUNDLED_NAME, BUNDLED_PACKAGE, find_model
 from rag.types import Floats
 
 TEXTS = [

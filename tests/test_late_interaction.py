@@ -10,9 +10,9 @@ from builders import SmallIndex, candidate, names
 from fakes import WordEmbedder
 
 from rag import Rag, token_bits
-from rag.embedders.folder import BUNDLED_NAME, find_model
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 from rag.errors import ModelError
+from rag.model_folder import BUNDLED_NAME, find_model
 from rag.rerankers.base import Parts
 from rag.rerankers.late_interaction import LateInteraction, LateInteractionSettings
 from rag.rerankers.multi_vector import MultiVectorTokens

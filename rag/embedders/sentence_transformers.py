@@ -1,34 +1,31 @@
-"""Bi-encoders by sentence-transformers: any name or folder; all-MiniLM-L6-v2 without a hub."""
+"""Bi-encoders in sentence-transformers' form: any name or folder; all-MiniLM-L6-v2 without a hub."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
-from pathlib import Path
-from threading import Lock
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
 from rag import token_bits
-from rag.embedders.folder import BUNDLED_NAME, describe, find_model
+from rag.embedders.card import describe
 from rag.errors import ModelError
+from rag.model_folder import BUNDLED_NAME, find_model
+from rag.runtimes.choice import Precision, Runtime
+from rag.runtimes.sentences import Sentences, load_sentences
+from rag.runtimes.tokens import Tokens
 from rag.types import EmbedderCard, Floats, PassageVectors, QuestionVectors
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
-
-
-Precision = Literal["auto", "fp32", "bf16"]
+    from tokenizers import Encoding, Tokenizer
 
 
 class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
-    """precision: auto takes bf16 where the processor computes in it (twice as fast, cosine to fp32
-    above 0.9999), fp32 elsewhere. batch_tokens: padded tokens a batch.
+    """runtime: auto takes OpenVINO on a CPU for models of the BERT family, torch for all others.
+    precision: auto takes bf16 where the processor computes in it (cosine to fp32 above 0.999), fp32
+    elsewhere. batch_tokens: padded tokens a batch.
     """
 
     kind: Literal["sentence-transformers"] = "sentence-transformers"
@@ -38,6 +35,7 @@ class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
     question_prompt: str | None = None
     passage_prompt: str | None = None
     token_bits: bool = True
+    runtime: Runtime = "auto"
     precision: Precision = "auto"
     batch_tokens: PositiveInt = 1024
 
@@ -48,7 +46,7 @@ class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
 class SentenceTransformersEmbedder:
     """One pass of the model gives the passage vector and the token vectors.
 
-    The card comes from the model's files: torch is imported when the first text must be encoded,
+    The card comes from the model's files: the model is loaded when the first text must be encoded,
     so an ingest that finds nothing new never pays for it.
     """
 
@@ -65,8 +63,6 @@ class SentenceTransformersEmbedder:
             described.passage_prompt,
             tokens=settings.token_bits,
         )
-        # One model owns the cores; fast tokenizers also raise "Already borrowed" when shared by threads.
-        self._lock = Lock()
 
     def sizer(self) -> Tokenizer:
         return self._tokenizer
@@ -75,9 +71,7 @@ class SentenceTransformersEmbedder:
         encoded = self._encode([self.card.passage_prompt + text for text in texts])
         if not self.card.tokens:
             return [PassageVectors(vector) for vector, _ in encoded]
-        return [
-            PassageVectors(vector, token_bits.pack(token_bits.rotate(tokens))) for vector, tokens in encoded
-        ]
+        return [PassageVectors(vector, token_bits.pack(tokens)) for vector, tokens in encoded]
 
     def embed_question(self, text: str) -> QuestionVectors:
         return self.embed_questions([text])[0]
@@ -93,18 +87,19 @@ class SentenceTransformersEmbedder:
         vector = _unit(weights @ np.stack([vector for vector, _ in windows]))
         if not self.card.tokens:
             return QuestionVectors(vector)
-        return QuestionVectors(vector, token_bits.rotate(np.concatenate([tokens for _, tokens in windows])))
+        return QuestionVectors(vector, token_bits.unit(np.concatenate([tokens for _, tokens in windows])))
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         encoded = self._encode([self.card.passage_prompt + text for text in texts])
-        return [token_bits.rotate(tokens) for _, tokens in encoded]
+        return [token_bits.unit(tokens) for _, tokens in encoded]
 
     @cached_property
-    def _model(self) -> SentenceTransformer:
-        return _load(self._folder, self._settings.device, self._settings.precision)
+    def _model(self) -> Sentences:
+        s = self._settings
+        return load_sentences(self._folder, s.runtime, s.precision, s.device)
 
     def _windows(self, text: str) -> list[str]:
-        room = self.card.window - 2
+        room = self.card.window - self._tokenizer.num_special_tokens_to_add(False)
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
         if len(offsets) <= room:
             return [text]
@@ -120,81 +115,32 @@ class SentenceTransformersEmbedder:
         tokenizer.no_padding()
         return tokenizer
 
+    @cached_property
+    def _markers(self) -> frozenset[int]:
+        """What the tokenizer puts around every text: no part in late interaction."""
+        return frozenset(self._tokenizer.encode("").ids)
+
     def _encode(self, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
-        """Vector and token vectors of each text, in the order given."""
-        with self._lock:
-            found: dict[int, tuple[Floats, Floats]] = {}
-            for batch in self._batches(texts):
-                found.update(zip(batch, self._forward([texts[i] for i in batch]), strict=True))
-            return [found[i] for i in range(len(texts))]
-
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Indices, longest first, so many at a time that padded they fit the budget of tokens.
-
-        Small sorted batches are several times faster on a CPU than large mixed ones.
-        """
-        lengths = [len(e.ids) for e in self._tokenizer.encode_batch_fast(list(texts))]
-        order = sorted(range(len(texts)), key=lambda i: -lengths[i])
-        while order:
-            longest = min(max(lengths[order[0]], 1), self.card.window)
-            size = max(1, self._settings.batch_tokens // longest)
-            yield order[:size]
-            order = order[size:]
-
-    def _forward(self, texts: list[str]) -> list[tuple[Floats, Floats]]:
-        import torch
-
-        features = self._model.preprocess(texts)
-        features = {k: v.to(self._model.device) if hasattr(v, "to") else v for k, v in features.items()}
-        with torch.inference_mode():
-            out = self._model(features)
-        vectors = out["sentence_embedding"].float().cpu().numpy()
-        tokens = out["token_embeddings"].float().cpu().numpy()
-        words = self._is_word(out["input_ids"].cpu().numpy(), out["attention_mask"].cpu().numpy())
-        if not np.isfinite(vectors).all():
-            raise ModelError(f"{self.card.name} returned a vector that is not finite")
-        return [(_unit(v), t[w]) for v, t, w in zip(vectors, tokens, words, strict=True)]
-
-    def _is_word(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which tokens take part in late interaction: all but padding and the model's markers."""
-        tokenizer = self._model.tokenizer
-        markers = [
-            tokenizer.cls_token_id,
-            tokenizer.sep_token_id,
-            tokenizer.bos_token_id,
-            tokenizer.eos_token_id,
+        """Vector of unit length and rotated token vectors of each text, in the order given."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        tokens = [self._fitted(encoding) for encoding in encodings]
+        outputs = self._model.encode(tokens, self._settings.batch_tokens)
+        return [
+            self._checked(vector, rows, text) for (vector, rows), text in zip(outputs, tokens, strict=True)
         ]
-        words = (mask > 0) & ~np.isin(ids, [m for m in markers if m is not None])
+
+    def _fitted(self, encoding: Encoding) -> Tokens:
+        # Cut here, not by the tokenizer: one whose settings never change can be shared by threads.
+        encoding.truncate(max(self.card.window - self._tokenizer.num_special_tokens_to_add(False), 1))
+        whole = self._tokenizer.post_process(encoding)
+        return Tokens(whole.ids, whole.type_ids)
+
+    def _checked(self, vector: Floats, rows: Floats, text: Tokens) -> tuple[Floats, Floats]:
+        if not np.isfinite(vector).all():
+            raise ModelError(f"{self.card.name} returned a vector that is not finite")
+        words = [at for at, id_ in enumerate(text.ids) if id_ not in self._markers]
         # An empty text has markers alone: keep them, so that every passage has at least one token.
-        words[~words.any(axis=1)] = mask[~words.any(axis=1)] > 0
-        return words
-
-
-@lru_cache(maxsize=4)
-def _load(folder: Path, device: str | None, precision: Precision) -> SentenceTransformer:
-    """Loaded once a process, however many pipelines use it."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from sentence_transformers import SentenceTransformer  # 4 s: only when a text must be encoded
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
-    try:
-        model = SentenceTransformer(str(folder), device=device)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"model folder {folder} could not be loaded: {error}") from error
-    return (
-        model.bfloat16() if precision == "bf16" or (precision == "auto" and _computes_bf16(model)) else model
-    )
-
-
-def _computes_bf16(model: SentenceTransformer) -> bool:
-    """Emulated bf16 is slower than fp32; only units of its own make it worth while."""
-    import torch
-
-    if model.device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities() if model.device.type == "cpu" else {}
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+        return _unit(vector), rows[words or list(range(len(text)))]
 
 
 def _unit(vector: Floats) -> Floats:

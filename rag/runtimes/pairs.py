@@ -1,0 +1,122 @@
+"""A cross-encoder on the runtime that suits it: a question and texts in, raw logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rag.errors import InputError, ModelError
+from rag.model_folder import modules, read_json, reading_window
+from rag.runtimes.bert import read_bert
+from rag.runtimes.choice import Precision, Runtime, choose
+from rag.runtimes.queue import SharedQueue
+from rag.runtimes.tokens import Tokens
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# A passage cut to fewer tokens than this says too little to be judged.
+_LEAST_PASSAGE = 32
+
+
+class Pairs(Protocol):
+    @property
+    def runtime(self) -> str: ...
+
+    def score(
+        self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
+    ) -> tuple[list[float], int]:
+        """A raw logit for each text, and how many of them were cut to the window."""
+        ...
+
+
+class QueuedPairs:
+    """Pairs of several questions at a time go through the model together."""
+
+    runtime = "openvino"
+
+    def __init__(self, folder: Path, precision: Precision) -> None:
+        from rag.runtimes.graph import pair_graph
+        from rag.runtimes.openvino import OpenVinoEngine
+
+        self._folder = folder
+        self._window = reading_window(folder)
+        self._queue = SharedQueue(OpenVinoEngine(pair_graph(read_bert(folder)), precision))
+
+    def score(
+        self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
+    ) -> tuple[list[float], int]:
+        tokenizer = self._tokenizer
+        asked = tokenizer.encode(question, add_special_tokens=False)
+        room = room_for_passage(
+            len(asked), min(window or self._window, self._window), tokenizer.num_special_tokens_to_add(True)
+        )
+        passages = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        cut = sum(len(passage) > room for passage in passages)
+        pairs = []
+        for passage in passages:
+            passage.truncate(room)
+            pair = tokenizer.post_process(asked, passage)
+            pairs.append(Tokens(pair.ids, pair.type_ids))
+        return [float(logit) for (logit,) in self._queue.run(pairs, batch_tokens)], cut
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+
+def room_for_passage(asked: int, window: int, markers: int) -> int:
+    """What the question leaves of the window. It is never cut itself: libraries cut the longer one."""
+    room = window - markers - asked
+    if room < _LEAST_PASSAGE:
+        raise InputError(
+            f"the question has {asked} tokens; the reranker's model reads {window} with the passage: "
+            f"ask in at most {window - markers - _LEAST_PASSAGE} or choose a reranker with a longer window"
+        )
+    return room
+
+
+@lru_cache(maxsize=4)
+def load_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+    """Loaded once a process, however many pipelines use it."""
+    _check_head(folder)
+    choice = choose(runtime, precision, device, folder, _why_not(folder))
+    if choice.runtime == "openvino":
+        return QueuedPairs(folder, choice.precision)
+    from rag.runtimes.torch_pairs import TorchPairs
+
+    return TorchPairs(folder, device, choice.precision)
+
+
+def _check_head(folder: Path) -> None:
+    """A model without a head would get one of random numbers from sentence-transformers, with a log line."""
+    config = read_json(folder / "config.json")
+    if not config:
+        raise ModelError(f"{folder} has no config.json")
+    architecture = (config.get("architectures") or [""])[0]
+    if architecture and not _scores(architecture):
+        raise ModelError(f"it is a {architecture}, no cross-encoder: it has no head that scores")
+    labels = len(config.get("id2label") or ()) or config.get("num_labels", 2)
+    if architecture.endswith("ForSequenceClassification") and labels != 1:
+        raise ModelError(f"it has {labels} labels; a reranker has one")
+
+
+def _scores(architecture: str) -> bool:
+    # Rerankers made of language models read their verdict off the next word.
+    return architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration"))
+
+
+def _why_not(folder: Path) -> str:
+    kinds = [str(step.get("type", "")).rsplit(".", 1)[-1] for step in modules(folder)]
+    if other := [kind for kind in kinds if kind != "Transformer"]:
+        return f"it has a step of the kind {other[0]}"
+    if not (folder / "tokenizer.json").exists():
+        return "it has no tokenizer.json"
+    return ""
