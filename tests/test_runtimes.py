@@ -227,14 +227,14 @@ def text(id_: int, length: int) -> Tokens:
 def test_results_come_in_the_order_given_from_batches_of_like_length() -> None:
     engine = Echo()
     texts = [text(i, length) for i, length in enumerate([3, 90, 5, 100, 4, 95])]
-    assert [float(out) for (out,) in SharedQueue(engine).run(texts, 300)] == [0, 1, 2, 3, 4, 5]
-    assert [batch.ids.shape for batch in engine.batches] == [(3, 100), (3, 5)]
+    assert [float(out) for (out,) in SharedQueue(engine).run(texts, 320)] == [0, 1, 2, 3, 4, 5]
+    assert [batch.ids.shape for batch in engine.batches] == [(3, 104), (3, 8)]
 
 
 def test_a_text_longer_than_the_budget_goes_alone() -> None:
     engine = Echo()
     SharedQueue(engine).run([text(1, 50), text(2, 40)], 10)
-    assert [batch.ids.shape for batch in engine.batches] == [(1, 50), (1, 40)]
+    assert [batch.ids.shape for batch in engine.batches] == [(1, 56), (1, 40)]
 
 
 def test_nothing_asked_starts_nothing() -> None:
@@ -261,7 +261,7 @@ def test_a_short_request_does_not_wait_for_all_of_a_long_one() -> None:
     engine = Gated()
     queue = SharedQueue(engine)
     with ThreadPoolExecutor(2) as threads:
-        long = threads.submit(queue.run, [text(1, 100)] * 50, 100)
+        long = threads.submit(queue.run, [text(1, 104)] * 50, 104)
         engine.began.wait(30)
         short = threads.submit(queue.run, [text(2, 5)], 100)
         let_go(engine, queue, waiting=2)

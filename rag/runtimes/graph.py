@@ -125,7 +125,7 @@ def _input(name: str) -> Node:
 
 
 def _constant(value: Any) -> Node:
-    return ops.constant(np.asarray(value))
+    return ops.constant(np.asarray(value), shared_memory=True)
 
 
 def _linear(tokens: Node, weight: Floats, bias: Floats) -> Node:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from threading import Condition
 from typing import Protocol
 
-from rag.runtimes.tokens import Batch, Tokens
+from rag.runtimes.tokens import Batch, Tokens, padded
 from rag.types import Floats
 
 Outputs = tuple[Floats, ...]
@@ -120,7 +120,7 @@ class SharedQueue:
         turn = self._jobs[0]
         heads = [job.longest() for job in self._jobs if job.waiting]
         width = max(length for length in heads if length <= heads[0] + _LITTLE)
-        room = max(1, turn.batch_tokens // max(width, 1))
+        room = max(1, turn.batch_tokens // padded(width))
         places: list[_Place] = []
         for job in list(self._jobs):
             while len(places) < room and job.waiting and _fits(job.longest(), width):
