@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import cast
 
 from rag.calibrations import find_calibration
-from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.generators.base import Parts as GeneratorParts
 from rag.index import Index
 from rag.ingest import Ingestor, Progress, fingerprint, silent
@@ -47,6 +48,7 @@ class Assembly:
     def pipeline(self) -> Pipeline:
         """Refuses an index that other settings made."""
         settings = self.settings
+        self._open_meanwhile()
         self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
         reranker = settings.reranker.build(RerankerParts(self.index.catalog, self.token_encoder))
@@ -68,6 +70,17 @@ class Assembly:
             ),
             generator=lambda: self.generator,
         )
+
+    def _open_meanwhile(self) -> None:
+        """Chroma takes as long to import and to open as a local model to load: side by side."""
+        with ThreadPoolExecutor(1) as threads:
+            loading = threads.submit(self._load_model)
+            self.index.current()
+            loading.result()
+
+    def _load_model(self) -> None:
+        if isinstance(self.embedder, SentenceTransformersEmbedder):
+            self.embedder.load()
 
     def token_encoder(self) -> TokenEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""

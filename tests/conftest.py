@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +15,9 @@ pytest_plugins = ["servers.fixtures"]
 
 # Before any model library is imported: it reads this once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Compiled models of the tests' own, for the processes that tests start too.
+_cache = TemporaryDirectory(prefix="rag-cache-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 
 ROOT = Path(__file__).parent.parent
 HANDBOOK = ROOT / "data" / "handbook"

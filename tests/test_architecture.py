@@ -38,6 +38,7 @@ HOMES = {
     "torch": {"runtimes.torch", "runtimes.torch_pairs"},
     "sentence_transformers": {"runtimes.torch", "runtimes.torch_pairs", "rerankers.multi_vector"},
     "transformers": {"runtimes.torch", "runtimes.torch_pairs"},
+    "nncf": {"runtimes.int8"},
     "openvino": {"runtimes.openvino", "runtimes.graph"},
     "huggingface_hub": {"model_folder"},
     "pydantic_settings": {"settings"},
@@ -46,7 +47,15 @@ HOMES = {
 }
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
 VALIDATES = {*ADAPTERS, "settings", "calibrations", "services", "questions"}
-READS_ENVIRONMENT = {"settings", "services", "stores.chroma", "runtimes.torch", "cli.app"}
+READS_ENVIRONMENT = {
+    "settings",
+    "services",
+    "stores.chroma",
+    "runtimes.torch",
+    "runtimes.cache",
+    "runtimes.int8",
+    "cli.app",
+}
 HEAVY = {
     "torch",
     "transformers",
@@ -57,6 +66,7 @@ HEAVY = {
     "tantivy",
     "huggingface_hub",
     "openvino",
+    "nncf",
 }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +19,7 @@ import torch
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.errors import ConfigError
 from rag.model_folder import BUNDLED_NAME, find_model
+from rag.runtimes import sentences
 from rag.runtimes.choice import choose
 from rag.runtimes.pairs import load_pairs
 from rag.runtimes.queue import Outputs, SharedQueue
@@ -74,6 +78,13 @@ def test_in_bf16_passages_point_where_they_did_and_rank_as_they_did(runtime: str
     found = vectors(runtime=runtime, precision="bf16")
     assert (found * exact).sum(axis=1).min() >= 0.999
     assert _same_top_ten(found, exact) >= 0.97
+
+
+def test_in_int8_passages_rank_nearly_as_they_did(exact: Floats) -> None:
+    found = vectors(precision="int8")
+    assert (found * exact).sum(axis=1).mean() >= 0.99
+    assert _same_top_ten(found, exact) >= 0.85
+    assert build(precision="int8").card != build().card
 
 
 def _same_top_ten(found: Floats, exact: Floats) -> float:
@@ -151,6 +162,50 @@ def test_the_pooling_is_the_models_own(pooling: str, form: str, tmp_path: Path) 
         for runtime in ("openvino", "torch")
     ]
     assert by_runtime[0] == pytest.approx(by_runtime[1], abs=1e-5)
+
+
+# --- kept on disk ---------------------------------------------------------------------------------
+
+
+def test_ten_processes_at_once_compile_a_model_once_and_agree(tmp_path: Path) -> None:
+    program = (
+        "from rag.embedders.sentence_transformers import SentenceTransformersSettings as S\n"
+        "print(float(S().build().embed_question('dome').vector[0]))"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE)
+        for _ in range(10)
+    ]
+    said = [process.communicate()[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 10
+    assert len({*said}) == 1
+    (blob,) = (tmp_path / "rag").glob("*.blob")
+    assert {path.suffix for path in (tmp_path / "rag").iterdir()} == {".blob", ".lock"}
+    assert blob.stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize("content", [b"", b"half a", "cut"])
+def test_a_damaged_file_is_made_anew(
+    content: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = [Tokens([101, 10017, 102], [0, 0, 0])]
+    ((vector, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+    (blob,) = (tmp_path / "rag").glob("*.blob")
+    blob.write_bytes(blob.read_bytes()[: 1 << 20] if isinstance(content, str) else content)
+    for _ in range(2):
+        ((again, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+        assert again == pytest.approx(vector)
+
+
+def test_where_nothing_can_be_kept_it_works_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rag").write_text("a file in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    loaded = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu")
+    assert len(loaded.encode([Tokens([101, 102], [0, 0])], 64)) == 1
 
 
 # --- which runtime ------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from rag.errors import ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
 from rag.runtimes.choice import Precision, Runtime
 from rag.runtimes.sentences import Sentences, load_sentences
+from rag.runtimes.tokenizer import load_tokenizer, tokens_of
 from rag.runtimes.tokens import Tokens
 from rag.types import EmbedderCard, Floats, PassageVectors, QuestionVectors
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 
 class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
@@ -56,7 +57,8 @@ class SentenceTransformersEmbedder:
         described = describe(self._folder, settings.model, settings.question_prompt, settings.passage_prompt)
         self.card = EmbedderCard(
             described.name,
-            described.revision,
+            # Vectors of int8 lie a little beside those of the model itself: never in one index with them.
+            described.revision + ("-int8" if settings.precision == "int8" else ""),
             described.dimension,
             described.window,
             described.question_prompt,
@@ -93,6 +95,11 @@ class SentenceTransformersEmbedder:
         encoded = self._encode([self.card.passage_prompt + text for text in texts])
         return [token_bits.unit(tokens) for _, tokens in encoded]
 
+    def load(self) -> None:
+        """What the first text would wait for, done now."""
+        self._tokenizer  # noqa: B018 - loads it
+        self._model  # noqa: B018
+
     @cached_property
     def _model(self) -> Sentences:
         s = self._settings
@@ -106,14 +113,9 @@ class SentenceTransformersEmbedder:
         pieces = [offsets[at : at + room] for at in range(0, len(offsets), room)]
         return [text[piece[0][0] : piece[-1][1]] for piece in pieces]
 
-    @cached_property
+    @property
     def _tokenizer(self) -> Tokenizer:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return load_tokenizer(self._folder)
 
     @cached_property
     def _markers(self) -> frozenset[int]:
@@ -122,18 +124,11 @@ class SentenceTransformersEmbedder:
 
     def _encode(self, texts: Sequence[str]) -> list[tuple[Floats, Floats]]:
         """Vector of unit length and rotated token vectors of each text, in the order given."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        tokens = [self._fitted(encoding) for encoding in encodings]
+        tokens = tokens_of(self._tokenizer, texts, self.card.window)
         outputs = self._model.encode(tokens, self._settings.batch_tokens)
         return [
             self._checked(vector, rows, text) for (vector, rows), text in zip(outputs, tokens, strict=True)
         ]
-
-    def _fitted(self, encoding: Encoding) -> Tokens:
-        # Cut here, not by the tokenizer: one whose settings never change can be shared by threads.
-        encoding.truncate(max(self.card.window - self._tokenizer.num_special_tokens_to_add(False), 1))
-        whole = self._tokenizer.post_process(encoding)
-        return Tokens(whole.ids, whole.type_ids)
 
     def _checked(self, vector: Floats, rows: Floats, text: Tokens) -> tuple[Floats, Floats]:
         if not np.isfinite(vector).all():

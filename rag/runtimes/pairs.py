@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from threading import Lock
+from typing import Any, Protocol
 
 from rag.errors import InputError, ModelError
-from rag.model_folder import modules, read_json, reading_window
+from rag.model_folder import modules, read_json, reading_window, weights_hash
 from rag.runtimes.bert import read_bert
 from rag.runtimes.choice import Precision, Runtime, choose
 from rag.runtimes.queue import SharedQueue
+from rag.runtimes.tokenizer import load_tokenizer, pair_tokens
 from rag.runtimes.tokens import Tokens
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 # A passage cut to fewer tokens than this says too little to be judged.
 _LEAST_PASSAGE = 32
+_loading = Lock()
 
 
 class Pairs(Protocol):
@@ -38,38 +38,43 @@ class QueuedPairs:
     runtime = "openvino"
 
     def __init__(self, folder: Path, precision: Precision) -> None:
-        from rag.runtimes.graph import pair_graph
         from rag.runtimes.openvino import OpenVinoEngine
 
         self._folder = folder
         self._window = reading_window(folder)
-        self._queue = SharedQueue(OpenVinoEngine(pair_graph(read_bert(folder)), precision))
+        name = f"pairs-{weights_hash(folder)[:16]}"
+        self._queue = SharedQueue(OpenVinoEngine(name, lambda: self._graph(precision), precision))
 
     def score(
         self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
     ) -> tuple[list[float], int]:
-        tokenizer = self._tokenizer
+        tokenizer = load_tokenizer(self._folder)
         asked = tokenizer.encode(question, add_special_tokens=False)
         room = room_for_passage(
             len(asked), min(window or self._window, self._window), tokenizer.num_special_tokens_to_add(True)
         )
         passages = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         cut = sum(len(passage) > room for passage in passages)
-        pairs = []
-        for passage in passages:
-            passage.truncate(room)
-            pair = tokenizer.post_process(asked, passage)
-            pairs.append(Tokens(pair.ids, pair.type_ids))
+        pairs = [pair_tokens(tokenizer, asked, passage, room) for passage in passages]
         return [float(logit) for (logit,) in self._queue.run(pairs, batch_tokens)], cut
 
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        from tokenizers import Tokenizer
+    def _graph(self, precision: Precision) -> Any:
+        from rag.runtimes.graph import pair_graph
 
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        network = pair_graph(read_bert(self._folder))
+        if precision != "int8":
+            return network
+        from rag.runtimes.int8 import quantized, sample_texts
+
+        return quantized(network, self._sample_pairs(sample_texts()))
+
+    def _sample_pairs(self, texts: Sequence[str]) -> list[Tokens]:
+        """Each text with a sentence of the next one for a question."""
+        tokenizer = load_tokenizer(self._folder)
+        encodings = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        asked = [tokenizer.encode(text[:60], add_special_tokens=False) for text in (*texts[1:], texts[0])]
+        room = self._window - 60 - tokenizer.num_special_tokens_to_add(True)
+        return [pair_tokens(tokenizer, a, b, room) for a, b in zip(asked, encodings, strict=True)]
 
 
 def room_for_passage(asked: int, window: int, markers: int) -> int:
@@ -83,9 +88,14 @@ def room_for_passage(asked: int, window: int, markers: int) -> int:
     return room
 
 
-@lru_cache(maxsize=4)
 def load_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
     """Loaded once a process, however many pipelines use it."""
+    with _loading:
+        return _load(folder, runtime, precision, device)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
     _check_head(folder)
     choice = choose(runtime, precision, device, folder, _why_not(folder))
     if choice.runtime == "openvino":

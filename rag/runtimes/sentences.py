@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from rag import token_bits
-from rag.model_folder import modules, read_json
+from rag.model_folder import modules, read_json, reading_window, weights_hash
 from rag.runtimes.bert import Pooling, read_bert
 from rag.runtimes.choice import Choice, Precision, Runtime, choose
 from rag.runtimes.queue import Engine, Outputs, SharedQueue
+from rag.runtimes.tokenizer import load_tokenizer, tokens_of
 from rag.runtimes.tokens import Tokens
 
+_loading = Lock()
 _READ = ("Transformer", "Pooling", "Normalize")
 # As sentence-transformers writes it since version 6, and as it did before.
 _POOLINGS: dict[str, Pooling] = {
@@ -35,8 +39,13 @@ class Sentences:
         return self._queue.run(texts, batch_tokens)
 
 
-@lru_cache(maxsize=4)
 def load_sentences(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
+    with _loading:
+        return _load(folder, runtime, precision, device)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
     choice = choose(runtime, precision, device, folder, _why_not(folder))
     return Sentences(choice.runtime, _engine(choice, folder, device))
 
@@ -46,12 +55,23 @@ def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:
         from rag.runtimes.torch import TorchSentences
 
         return TorchSentences(folder, device, choice.precision)
-    from rag.runtimes.graph import sentence_graph
     from rag.runtimes.openvino import OpenVinoEngine
 
-    bert = read_bert(folder)
-    graph = sentence_graph(bert, _pooling(folder) or "mean", token_bits.rotation(bert.hidden))
-    return OpenVinoEngine(graph, choice.precision)
+    pooling = _pooling(folder) or "mean"
+
+    def graph() -> Any:
+        from rag.runtimes.graph import sentence_graph
+
+        bert = read_bert(folder)
+        network = sentence_graph(bert, pooling, token_bits.rotation(bert.hidden))
+        if choice.precision != "int8":
+            return network
+        from rag.runtimes.int8 import quantized, sample_texts
+
+        texts = tokens_of(load_tokenizer(folder), sample_texts(), reading_window(folder))
+        return quantized(network, texts)
+
+    return OpenVinoEngine(f"sentences-{pooling}-{weights_hash(folder)[:16]}", graph, choice.precision)
 
 
 def _why_not(folder: Path) -> str:

@@ -1,0 +1,42 @@
+"""A model's tokenizer, whose settings never change: only so can threads share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.runtimes.tokens import Tokens
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+
+@lru_cache(maxsize=8)
+def load_tokenizer(folder: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def tokens_of(tokenizer: Tokenizer, texts: Sequence[str], window: int) -> list[Tokens]:
+    """Each text up to the window, with the model's markers around it."""
+    room = max(window - tokenizer.num_special_tokens_to_add(False), 1)
+    encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    return [_marked(tokenizer, encoding, None, room) for encoding in encodings]
+
+
+def pair_tokens(tokenizer: Tokenizer, first: Encoding, second: Encoding, room: int) -> Tokens:
+    """The second one up to the room that it has."""
+    return _marked(tokenizer, first, second, room)
+
+
+def _marked(tokenizer: Tokenizer, first: Encoding, second: Encoding | None, room: int) -> Tokens:
+    # Cut here, not by the tokenizer.
+    (first if second is None else second).truncate(room)
+    whole = tokenizer.post_process(first, second)
+    return Tokens(whole.ids, whole.type_ids)
