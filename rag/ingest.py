@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rag.ahead import ahead
 from rag.anchor import Anchor
 from rag.catalog import Entry, FileRecord
 from rag.errors import InputError
 from rag.index import Generation, Index
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
 from rag.protocols import Chunker, Embedder
-from rag.types import Chunk, Document, EmbedderCard, Floats, IngestReport, Skipped
+from rag.types import Chunk, Document, EmbedderCard, Floats, IngestReport, PassageVectors, Skipped
 
 _Batch = tuple[Sequence[Chunk], Sequence[Floats]]
 
@@ -30,8 +31,10 @@ Progress = Callable[[str, int, int], None]
 
 # Documents become visible in groups: a commit for each would cost more than the work itself.
 _GROUP_CHUNKS = 1000
-# Embeddings are saved this often: the most that a kill can cost.
-_SAVE_EVERY = 128
+# Embeddings are saved so many at a time, while the next are made: a kill costs three times as many at most.
+_SAVE_EVERY = 256
+# Documents that are read and cut while others are encoded.
+_AHEAD = 64
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -135,59 +138,78 @@ class Ingestor:
         yield from find_files(there, self._loaders)
 
     def _read_all(self, files: Sequence[Path], anchor: Anchor, generation: Generation, tally: _Tally) -> None:
-        known = self._catalog.files()
-        group = _Group(generation)
-        for done, path in enumerate(files):
+        group, done = _Group(generation), 0
+        refused: list[Skipped] = []
+        for item in ahead(self._readings(files, anchor), _AHEAD):
+            if isinstance(item, _Cut):
+                self._take(item, group, tally, refused)
+                continue
+            self._finish(item, group, tally, refused)
+            refused, done = [], done + 1
             self._progress("read", done, len(files))
-            self._read(path, anchor.source(path), known, group, tally)
-        self._progress("read", len(files), len(files))
         self._flush(group, tally)
 
-    def _read(
-        self, path: Path, file: str, known: Mapping[str, FileRecord], group: _Group, tally: _Tally
-    ) -> None:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            tally.skipped.append(Skipped(file, f"cannot be read: {error.strerror}"))
-            return
-        digest = hashlib.sha256(LOADER_VERSION.encode() + data).hexdigest()
-        if (record := known.get(file)) and record.hash == digest:
-            tally.unchanged += record.documents
-            tally.skipped += record.skipped
-            return
-        loaded = load_file(path, file, data, self._loaders)
-        self._compare(file, digest, loaded, group, tally)
+    def _readings(self, files: Sequence[Path], anchor: Anchor) -> Iterator[_Cut | _Read]:
+        """Each file's new and changed documents, cut, and then what there is to say of the file."""
+        known = self._catalog.files()
+        for path in files:
+            file = anchor.source(path)
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                yield _Read(file, skipped=(Skipped(file, f"cannot be read: {error.strerror}"),))
+                continue
+            digest = hashlib.sha256(LOADER_VERSION.encode() + data).hexdigest()
+            if (record := known.get(file)) and record.hash == digest:
+                yield _Read(file, unchanged=record.documents, skipped=record.skipped)
+            else:
+                yield from self._compared(file, digest, load_file(path, file, data, self._loaders))
 
-    def _compare(
-        self, file: str, digest: str, loaded: Sequence[Document | Skipped], group: _Group, tally: _Tally
-    ) -> None:
+    def _compared(
+        self, file: str, digest: str, loaded: Sequence[Document | Skipped]
+    ) -> Iterator[_Cut | _Read]:
         """Which documents of a file are new, changed, unchanged or gone."""
         before = self._catalog.hashes(file)
         documents, skipped = _unique(loaded)
         if not documents and before:
-            tally.skipped += [
+            stays = [
                 Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped
             ]
+            yield _Read(file, skipped=tuple(stays))
             return
-        taken = [d for d in documents if d.id not in before and self._is_taken(d, group)]
-        skipped += [Skipped(d.source, "a document of another file has this very name") for d in taken]
-        documents = [d for d in documents if d not in taken]
+        contents = {document.id: _content_hash(document) for document in documents}
         for document in documents:
-            content = _content_hash(document)
-            if before.get(document.id) == content:
-                tally.unchanged += 1
-                continue
-            tally.changed += document.id in before
-            tally.new += document.id not in before
-            group.add(self._cut(document, file, content))
-            if group.size >= _GROUP_CHUNKS:
-                self._flush(group, tally)
-        gone = before.keys() - {document.id for document in documents}
-        tally.removed += len(gone)
-        group.gone += gone
-        tally.skipped += skipped
-        group.files[file] = FileRecord(digest, len(documents), tuple(skipped))
+            content = contents[document.id]
+            if before.get(document.id) != content:
+                yield _Cut(self._cut(document, file, content), is_new=document.id not in before)
+        yield _Read(
+            file,
+            unchanged=sum(before.get(id_) == content for id_, content in contents.items()),
+            skipped=tuple(skipped),
+            gone=tuple(before.keys() - contents.keys()),
+            record=FileRecord(digest, len(documents), tuple(skipped)),
+        )
+
+    def _take(self, cut: _Cut, group: _Group, tally: _Tally, refused: list[Skipped]) -> None:
+        document = cut.entry.document
+        if cut.is_new and self._is_taken(document, group):
+            refused.append(Skipped(document.source, "a document of another file has this very name"))
+            return
+        tally.new += cut.is_new
+        tally.changed += not cut.is_new
+        group.add(cut.entry)
+        if group.size >= _GROUP_CHUNKS:
+            self._flush(group, tally)
+
+    def _finish(self, read: _Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
+        """The file's own row comes with its last documents."""
+        tally.unchanged += read.unchanged
+        tally.removed += len(read.gone)
+        tally.skipped += [*read.skipped, *refused]
+        group.gone += read.gone
+        if read.record:
+            documents = read.record.documents - len(refused)
+            group.files[read.file] = FileRecord(read.record.hash, documents, (*read.skipped, *refused))
 
     def _is_taken(self, document: Document, group: _Group) -> bool:
         """`a.jsonl#1` can be the first line of a file, and a file."""
@@ -223,13 +245,18 @@ class Ingestor:
         # Longest first over the whole group: batches of like lengths waste no padding.
         missing = sorted(self._catalog.missing(readings), key=lambda key: -len(readings[key]))
         total = tally.embedded + len(missing)
-        for at in range(0, len(missing), _SAVE_EVERY):
-            self._progress("embed", tally.embedded, total)
-            keys = missing[at : at + _SAVE_EVERY]
-            encoded = self._embedder.embed_passages([readings[key] for key in keys])
+        self._progress("embed", tally.embedded, total)
+        for keys, encoded in ahead(self._encoded(missing, readings), 1):
             self._catalog.put_embeddings(keys, encoded)
             tally.embedded += len(keys)
-        self._progress("embed", tally.embedded, total)
+            self._progress("embed", tally.embedded, total)
+
+    def _encoded(
+        self, missing: Sequence[bytes], readings: Mapping[bytes, str]
+    ) -> Iterator[tuple[Sequence[bytes], Sequence[PassageVectors]]]:
+        for at in range(0, len(missing), _SAVE_EVERY):
+            keys = missing[at : at + _SAVE_EVERY]
+            yield keys, self._embedder.embed_passages([readings[key] for key in keys])
 
     def _vectors(self, entries: Sequence[Entry]) -> list[Floats]:
         keys = [key for entry in entries for key in entry.keys]
@@ -282,6 +309,25 @@ class Ingestor:
             yield chunks, [vectors[chunk.id] for chunk in chunks]
             done += len(chunks)
             self._progress("store", done, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A new or changed document, cut into passages."""
+
+    entry: Entry
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What there is to say of a file once all its documents are known; no record where it stays as it was."""
+
+    file: str
+    unchanged: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    gone: tuple[str, ...] = ()
+    record: FileRecord | None = None
 
 
 @dataclass(slots=True)

@@ -313,7 +313,7 @@ def main(work: Path, operation: str, every: bool) -> list[dict[str, Any]]:
         first_run = noted(Shelf(trial).notes)
         failed = in_child(again, result)
         problems = [result.read_text()] if failed else json.loads(result.read_text())
-        lost = first_run[-SAVE_EVERY:] if name == "embed_passages" else []
+        lost = first_run[-3 * SAVE_EVERY :]
         texts = noted(Shelf(trial).notes)
         twice = Counter(texts) - Counter({*texts}) - Counter(lost)
         problems += [f"embedded twice: {text}" for text in twice]
