@@ -60,6 +60,7 @@ class LexicalIndex:
         self._analyzer = _analyzer()
         self._index: Index = tantivy.Index(_schema(), path=str(folder))
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._index.reload()
 
     @_translated("be written")
     def add(self, chunks: Sequence[Chunk]) -> None:
@@ -72,6 +73,7 @@ class LexicalIndex:
             writer.add_document(tantivy.Document(id=chunk.id, tags=tags(filed(chunk)), text=chunk.reading))
         writer.commit()
         writer.wait_merging_threads()
+        self._index.reload()
 
     @_translated("be written")
     def delete(self, ids: Sequence[str]) -> None:
@@ -82,6 +84,7 @@ class LexicalIndex:
             writer.delete_documents_by_term("id", id_)
         writer.commit()
         writer.wait_merging_threads()
+        self._index.reload()
 
     @_translated("be read")
     def count(self) -> int:
@@ -119,7 +122,6 @@ class LexicalIndex:
         return _WORD_LIMIT * sum(_rarity(some, searcher.num_docs) for some in holding)
 
     def _searcher(self) -> Any:
-        self._index.reload()
         return self._index.searcher()
 
     def _bag(self, text: str) -> Query | None:

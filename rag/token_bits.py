@@ -13,6 +13,8 @@ import numpy as np
 
 from rag.types import Bits, Floats
 
+_BLOCK = 512
+
 
 @lru_cache(maxsize=4)
 def rotation(dimension: int) -> Floats:
@@ -42,13 +44,23 @@ def pack(rotated: Floats) -> Bits:
 def maxsim_bits(question: Floats, passages: Sequence[Bits]) -> Floats:
     """For each passage: each question token's best cosine among its tokens, averaged."""
     dimension = question.shape[1]
-    stacked = np.unpackbits(np.concatenate(passages), axis=1, count=dimension).astype(np.float32)
     # With signs s = 2u - 1: q·s = 2 q·u - sum(q); the signs' own length is sqrt(dimension).
-    products = question @ stacked.T
-    best = np.maximum.reduceat(products, _starts(passages), axis=1)
-    cosines = (2 * best - question.sum(axis=1, keepdims=True)) / np.sqrt(dimension)
-    means: Floats = cosines.mean(axis=0)
+    products = _products(np.ascontiguousarray(question.T), np.concatenate(passages))
+    best = np.maximum.reduceat(products, _starts(passages), axis=0)
+    means: Floats = ((2 * best - question.sum(axis=1)) / np.sqrt(dimension)).mean(axis=1)
     return means
+
+
+def _products(question: Floats, bits: Bits) -> Floats:
+    """bits × question, unpacked a block at a time: what fits into a core's own cache is twice as fast."""
+    dimension = len(question)
+    block = np.empty((_BLOCK, dimension), np.float32)
+    products = np.empty((len(bits), question.shape[1]), np.float32)
+    for at in range(0, len(bits), _BLOCK):
+        part = bits[at : at + _BLOCK]
+        block[: len(part)] = np.unpackbits(part, axis=1, count=dimension)
+        np.matmul(block[: len(part)], question, out=products[at : at + len(part)])
+    return products
 
 
 def maxsim_floats(question: Floats, passages: Sequence[Floats]) -> Floats:
