@@ -162,6 +162,11 @@ class Catalog:
         rows = self._db.execute(f"{_CHUNK} WHERE c.id {_IN}", (json.dumps(ids),))
         return {row[0]: _chunk(row) for row in rows}
 
+    def standing(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that exist."""
+        rows = self._db.execute(f"SELECT id FROM chunks WHERE id {_IN}", (json.dumps(ids),))
+        return frozenset(row[0] for row in rows)
+
     def chunks_of(self, source: str) -> list[Chunk]:
         rows = self._db.execute(f"{_CHUNK} WHERE d.source = ? ORDER BY c.ordinal", (source,))
         return [_chunk(row) for row in rows]

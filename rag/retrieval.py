@@ -12,7 +12,7 @@ from rag.errors import InputError
 from rag.filters import Where
 from rag.fusion import reciprocal_rank_fusion
 from rag.index import Generation, Index
-from rag.types import Candidate, Chunk, Evidence, Hit, Question, QuestionVectors
+from rag.types import Candidate, Evidence, Hit, Question, QuestionVectors
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -46,9 +46,10 @@ class IndexRetriever:
         n = self._top_n + min(self._index.catalog.dirty_count(), _MOST_SLACK)
         dense = generation.vectors.search(vectors.vector, n, where) if self._mode != "lexical" else ()
         lexical = generation.lexical.search(text, n, where) if self._mode != "dense" else ()
-        chunks = self._index.catalog.chunks([hit.id for hit in (*dense, *lexical)])
-        dense_ids, lexical_ids = (self._standing(hits, chunks) for hits in (dense, lexical))
+        standing = self._index.catalog.standing([hit.id for hit in (*dense, *lexical)])
+        dense_ids, lexical_ids = (self._visible(hits, standing) for hits in (dense, lexical))
         fused = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)[: self._top_n]
+        chunks = self._index.catalog.chunks([id_ for id_, _ in fused])
         # An unfiltered search was over the whole index already: its head is the question's reference.
         nearest = dense[:_REFERENCE] if where is None and len(dense) >= _REFERENCE else None
         best = lexical[:1] if where is None and lexical else None
@@ -65,9 +66,9 @@ class IndexRetriever:
             for rank, (id_, score) in enumerate(fused, start=1)
         ]
 
-    def _standing(self, hits: Sequence[Hit], chunks: dict[str, Chunk]) -> list[str]:
-        """A hit without a row in the catalog is half in or half out of the index: invisible."""
-        return [hit.id for hit in hits if hit.id in chunks][: self._top_n]
+    def _visible(self, hits: Sequence[Hit], standing: frozenset[str]) -> list[str]:
+        """A hit without a row in the catalog is half in or half out of the index."""
+        return [hit.id for hit in hits if hit.id in standing][: self._top_n]
 
     def _evidence(
         self,
