@@ -35,9 +35,10 @@ HOMES = {
     "cohere": {"rerankers.cohere"},
     "openai": {"generators.openai", "embedders.openai", "services"},
     "tantivy": {"lexical"},
-    "torch": {"runtimes.torch", "runtimes.torch_pairs"},
+    "torch": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx"},
+    "onnxruntime": {"runtimes.onnx"},
     "sentence_transformers": {"runtimes.torch", "runtimes.torch_pairs", "rerankers.multi_vector"},
-    "transformers": {"runtimes.torch", "runtimes.torch_pairs"},
+    "transformers": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx"},
     "nncf": {"runtimes.int8"},
     "openvino": {"runtimes.openvino", "runtimes.graph"},
     "huggingface_hub": {"model_folder"},
@@ -67,6 +68,7 @@ HEAVY = {
     "huggingface_hub",
     "openvino",
     "nncf",
+    "onnxruntime",
 }
 
 

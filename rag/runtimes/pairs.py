@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from rag.errors import InputError, ModelError
 from rag.model_folder import modules, read_json, reading_window, weights_hash
 from rag.runtimes.bert import read_bert
-from rag.runtimes.choice import Precision, Runtime, choose
-from rag.runtimes.queue import SharedQueue
+from rag.runtimes.choice import Choice, Precision, Runtime, choose
+from rag.runtimes.queue import Engine, SharedQueue
 from rag.runtimes.tokenizer import load_tokenizer, pair_tokens
 from rag.runtimes.tokens import Tokens
 
@@ -35,15 +35,11 @@ class Pairs(Protocol):
 class QueuedPairs:
     """Pairs of several questions at a time go through the model together."""
 
-    runtime = "openvino"
-
-    def __init__(self, folder: Path, precision: Precision) -> None:
-        from rag.runtimes.openvino import OpenVinoEngine
-
+    def __init__(self, folder: Path, choice: Choice) -> None:
+        self.runtime = choice.runtime
         self._folder = folder
         self._window = reading_window(folder)
-        name = f"pairs-{weights_hash(folder)[:16]}"
-        self._queue = SharedQueue(OpenVinoEngine(name, lambda: self._graph(precision), precision))
+        self._queue = SharedQueue(self._engine(choice))
 
     def score(
         self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
@@ -57,6 +53,16 @@ class QueuedPairs:
         cut = sum(len(passage) > room for passage in passages)
         pairs = [pair_tokens(tokenizer, asked, passage, room) for passage in passages]
         return [float(logit) for (logit,) in self._queue.run(pairs, batch_tokens)], cut
+
+    def _engine(self, choice: Choice) -> Engine:
+        if choice.runtime == "onnx":
+            from rag.runtimes.onnx import OnnxPairs
+
+            return OnnxPairs(self._folder)
+        from rag.runtimes.openvino import OpenVinoEngine
+
+        name = f"pairs-{weights_hash(self._folder)[:16]}"
+        return OpenVinoEngine(name, lambda: self._graph(choice.precision), choice.precision)
 
     def _graph(self, precision: Precision) -> Any:
         from rag.runtimes.graph import pair_graph
@@ -98,8 +104,8 @@ def load_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str
 def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
     _check_head(folder)
     choice = choose(runtime, precision, device, folder, _why_not(folder))
-    if choice.runtime == "openvino":
-        return QueuedPairs(folder, choice.precision)
+    if choice.runtime != "torch":
+        return QueuedPairs(folder, choice)
     from rag.runtimes.torch_pairs import TorchPairs
 
     return TorchPairs(folder, device, choice.precision)

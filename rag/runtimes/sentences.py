@@ -55,9 +55,12 @@ def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:
         from rag.runtimes.torch import TorchSentences
 
         return TorchSentences(folder, device, choice.precision)
-    from rag.runtimes.openvino import OpenVinoEngine
-
     pooling = _pooling(folder) or "mean"
+    if choice.runtime == "onnx":
+        from rag.runtimes.onnx import OnnxSentences
+
+        return OnnxSentences(folder, pooling)
+    from rag.runtimes.openvino import OpenVinoEngine
 
     def graph() -> Any:
         from rag.runtimes.graph import sentence_graph
