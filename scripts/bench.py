@@ -75,7 +75,7 @@ class Bench:
             cosine = (vectors * exact).sum(axis=1)
             kept = _same_top_ten(vectors, exact)
             yield Row(
-                f"3,000 passages, vectors and token bits, precision {name}",
+                f"{len(vectors):,} passages, vectors and token bits, precision {name}",
                 f"{rates[name]:.0f} a second; cosine to fp32 {cosine.min():.4f} at least, "
                 f"{cosine.mean():.4f} on average; {kept:.1%} of the ten nearest kept",
                 plain,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import statistics
 import sys
@@ -176,8 +177,10 @@ def _whole(work: str) -> Settings:
 
 
 def _passages(corpus: Path, count: int) -> list[str]:
-    texts = passage_texts(corpus)
-    return [texts[(i * 7919) % len(texts)] for i in range(count)]  # in no order of length or source
+    """At most so many, in no order of length or source."""
+    texts = list(dict.fromkeys(passage_texts(corpus)))
+    random.Random(0).shuffle(texts)
+    return texts[:count]
 
 
 def _candidate(text: str) -> Candidate:
