@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from rag import Settings
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.errors import ConfigError, ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
@@ -352,3 +353,23 @@ def test_a_failure_reaches_those_whose_batch_it_was_and_nobody_else() -> None:
     with pytest.raises(RuntimeError, match="no luck"):
         queue.run([text(13, 4), text(1, 80)], 80)
     assert float(queue.run([text(2, 4)], 80)[0][0]) == 2
+
+
+# --- what a question costs to start -----------------------------------------------------------------
+
+
+def test_a_question_on_a_fresh_process_imports_no_torch(handbook_settings: Settings) -> None:
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom rag.cli.app import app\n"
+        "said = CliRunner().invoke(app, ['ask', 'How do I reset the tracker?'])\n"
+        "assert said.exit_code == 0, said.output\n"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "RAG_STORE__PATH": str(handbook_settings.store.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
