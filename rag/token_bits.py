@@ -11,9 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from rag.blas import one_thread
 from rag.types import Bits, Floats
 
-_BLOCK = 512
+_BLOCK = 256
 
 
 @lru_cache(maxsize=4)
@@ -56,10 +57,11 @@ def _products(question: Floats, bits: Bits) -> Floats:
     dimension = len(question)
     block = np.empty((_BLOCK, dimension), np.float32)
     products = np.empty((len(bits), question.shape[1]), np.float32)
-    for at in range(0, len(bits), _BLOCK):
-        part = bits[at : at + _BLOCK]
-        block[: len(part)] = np.unpackbits(part, axis=1, count=dimension)
-        np.matmul(block[: len(part)], question, out=products[at : at + len(part)])
+    with one_thread():
+        for at in range(0, len(bits), _BLOCK):
+            part = bits[at : at + _BLOCK]
+            block[: len(part)] = np.unpackbits(part, axis=1, count=dimension)
+            np.matmul(block[: len(part)], question, out=products[at : at + len(part)])
     return products
 
 
