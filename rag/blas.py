@@ -11,7 +11,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 _lock = Lock()
 _limits: list[Any] = []

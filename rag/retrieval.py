@@ -53,7 +53,8 @@ class IndexRetriever:
         # An unfiltered search was over the whole index already: its head is the question's reference.
         nearest = dense[:_REFERENCE] if where is None and len(dense) >= _REFERENCE else None
         best = lexical[:1] if where is None and lexical else None
-        evidence = self._evidence(text, vectors, [id_ for id_, _ in fused], generation, nearest, best)
+        ids = [id_ for id_, _ in fused]
+        evidence = self._evidence(text, vectors, ids, generation, nearest, best, lexical)
         return [
             Candidate(
                 chunk=chunks[id_],
@@ -78,6 +79,7 @@ class IndexRetriever:
         generation: Generation,
         nearest: Sequence[Hit] | None,
         best: Sequence[Hit] | None,
+        lexical: Sequence[Hit],
     ) -> dict[str, Evidence]:
         """Exact cosine and BM25 of every candidate, whichever side found it, and the question's
         references over the whole index, filtered or not."""
@@ -85,7 +87,9 @@ class IndexRetriever:
             return {}
         kept = self._index.catalog.vectors(ids)
         cosines = np.stack([kept[id_] for id_ in ids]) @ vectors.vector
-        bm25 = generation.lexical.score(text, ids)
+        # The lexical side scored its own hits already.
+        bm25 = {hit.id: hit.score for hit in lexical}
+        bm25 |= generation.lexical.score(text, [id_ for id_ in ids if id_ not in bm25])
         nearest = nearest or generation.vectors.search(vectors.vector, _REFERENCE)
         best = best or generation.lexical.search(text, 1)
         limit = generation.lexical.limit(text)
