@@ -30,7 +30,7 @@ import numpy as np
 from rag.model_folder import BUNDLED_NAME, find_model
 
 HERE = Path(__file__).parent
-RAG = [sys.executable, "-c", "from rag.cli.app import main; main()"]
+RAG = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rag.cli.app import main
 
 QUESTION = "How do I reset the tracker?"
 GIBBERISH = "xqzzv blorptang frumious wibble"
-PROGRAM = [sys.executable, "-c", "from rag.cli.app import main; main()"]
+PROGRAM = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 COMMANDS = {
     "ingest": ["PATH...", "--prune", "--config", "--json"],
     "ask": ["question", "--where", "--explain", "--config", "--json"],

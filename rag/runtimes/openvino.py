@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class OpenVinoEngine:
         self._gives = len(compiled.outputs)
         self._requests = AsyncInferQueue(compiled, _cores())
         self._requests.set_callback(self._done)
+        # A thread of OpenVINO's that still is in Python when the process ends would abort it.
+        finalize(self, self._requests.wait_all)
 
     def start(self, batch: Batch, done: Callable[[Outputs], None]) -> None:
         given = dict(enumerate((batch.ids, batch.mask, batch.types)[: self._takes]))
