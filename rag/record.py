@@ -16,6 +16,7 @@ import numpy as np
 from rag import __version__
 from rag.api import Rag
 from rag.catalog import Catalog
+from rag.guards.price import Price
 from rag.journal import AnswerLine
 from rag.questions import AskedQuestion
 from rag.settings import public
@@ -68,11 +69,18 @@ def stage_times(answers: Iterable[AnswerLine]) -> dict[str, dict[str, float]]:
     return {name: _percentiles(taken[name]) for name in sorted(taken, key=lambda name: name == "total")}
 
 
-def spent(answers: Iterable[AnswerLine]) -> dict[str, Any]:
-    """How reranking went, and what hosted parts billed, over the answers that came."""
+def spent(answers: Iterable[AnswerLine], writing: Price | None = None) -> dict[str, Any]:
+    """How reranking went, and what hosted parts billed, over the answers that came.
+
+    `writing` is the price of the generator's tokens; a reranker's scores bring their own cost.
+    """
     traces = [answer["trace"] for answer in answers if "error" not in answer]
     reranked = [trace["rerank"] for trace in traces if trace["rerank"]]
     written = [trace["generate"] for trace in traces if trace["generate"]]
+    tokens = {
+        name: sum(generate[name] or 0 for generate in written)
+        for name in ("prompt_tokens", "completion_tokens")
+    }
     costs = [rerank["cost"] for rerank in reranked if rerank["cost"] is not None]
     return {
         "rerank": {
@@ -80,10 +88,7 @@ def spent(answers: Iterable[AnswerLine]) -> dict[str, Any]:
             **{name: sum(rerank[name] for rerank in reranked) for name in ("units", "tokens", "cached")},
             "cost": sum(costs) if costs else None,
         },
-        "generate": {
-            name: sum(generate[name] or 0 for generate in written)
-            for name in ("prompt_tokens", "completion_tokens")
-        },
+        "generate": {**tokens, "cost": writing.of(0.0, sum(tokens.values())) if writing else None},
     }
 
 

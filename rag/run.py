@@ -15,6 +15,8 @@ from typing import Any
 from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
 from rag.errors import ConfigError, RagError, ServiceError
+from rag.generators.openai import OpenAIGeneratorSettings
+from rag.guards.price import Price
 from rag.ingest import Progress, silent
 from rag.journal import AnswerLine, Journal, makeshift
 from rag.questions import AskedQuestion, read_questions
@@ -52,7 +54,7 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
         earlier, kept = _resume(journal, record, questions)
         answers = _ask_all(rag, questions, kept, journal, progress)
         seconds = round(time.perf_counter() - started, 3)
-        record |= _results(questions, answers, seconds)
+        record |= _results(questions, answers, seconds, _price_of_writing(settings))
         journal.finish(record, answers, report_html(record, questions, answers))
     return RunSummary(
         out=str(journal.folder),
@@ -77,15 +79,25 @@ def _record(
 
 
 def _results(
-    questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine], seconds: float
+    questions: Sequence[AskedQuestion],
+    answers: Sequence[AnswerLine],
+    seconds: float,
+    writing: Price | None,
 ) -> dict[str, Any]:
     return {
         "state": "finished",
         "seconds": seconds,
         "counts": counts(questions, answers),
         "milliseconds": stage_times(answers),
-        "spent": spent(answers),
+        "spent": spent(answers, writing),
     }
+
+
+def _price_of_writing(settings: Settings) -> Price | None:
+    generator = settings.generator
+    if not isinstance(generator, OpenAIGeneratorSettings):
+        return None
+    return settings.policy.price("openai", generator.model)
 
 
 def _questions_file(settings: Settings, config: str) -> Path:

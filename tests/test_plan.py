@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from servers.loopback import KEY
+from servers.openai_server import OpenAIServer
 from servers.rerank_server import RerankServer, Say
 
 from rag import Settings
@@ -78,6 +79,16 @@ def test_the_plans_units_and_money_are_what_is_billed(folder: Path, rerank_serve
     assert (part(plan, "reranker").units, spent["units"]) == (4, 4)
     assert part(plan, "reranker").cost == plan.cost == spent["cost"] == 2.0
     assert spent["statuses"] == {"ok": 2}
+
+
+def test_what_a_language_model_has_read_and_written_is_paid_by_the_token(
+    folder: Path, rerank_server: RerankServer, openai_server: OpenAIServer
+) -> None:
+    writer = {"kind": "openai", "base_url": openai_server.base_url, "api_key": KEY, "model": "m"}
+    policy = {"prices": [{"provider": "openai", "million_tokens": 1_000_000}]}
+    run(settings(folder, rerank_server, generator=writer, policy=policy, reranker={}), "test.yaml")
+    paid = json.loads((folder / "out" / "run.json").read_text())["spent"]["generate"]
+    assert paid["cost"] == paid["prompt_tokens"] + paid["completion_tokens"] > 0
 
 
 def test_no_key_stands_in_what_a_run_writes(folder: Path, rerank_server: RerankServer) -> None:
