@@ -14,19 +14,22 @@ from typing import Any
 
 from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, ServiceError
+from rag.generators.openai import OpenAIGeneratorSettings
+from rag.guards.price import Price
 from rag.ingest import Progress, silent
-from rag.journal import AnswerLine, Journal
+from rag.journal import AnswerLine, Journal, makeshift
 from rag.questions import AskedQuestion, read_questions
-from rag.record import counts, outcomes, provenance, stage_times
+from rag.record import counts, outcomes, provenance, spent, stage_times
 from rag.report import report_html
-from rag.settings import Settings
+from rag.settings import RetrieverSettings, Settings
 from rag.types import IngestReport
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held."""
+    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held.
+    `makeshift`: answers whose reranking was late or degraded."""
 
     out: str
     questions: int
@@ -35,6 +38,7 @@ class RunSummary:
     failed: int
     resumed: int
     discarded: int
+    makeshift: int
     seconds: float
 
 
@@ -50,13 +54,14 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
         earlier, kept = _resume(journal, record, questions)
         answers = _ask_all(rag, questions, kept, journal, progress)
         seconds = round(time.perf_counter() - started, 3)
-        record |= _results(questions, answers, seconds)
+        record |= _results(questions, answers, seconds, _price_of_writing(settings))
         journal.finish(record, answers, report_html(record, questions, answers))
     return RunSummary(
         out=str(journal.folder),
         **outcomes(answers),
         resumed=len(kept),
         discarded=earlier - len(kept),
+        makeshift=sum(map(makeshift, answers)),
         seconds=seconds,
     )
 
@@ -74,14 +79,25 @@ def _record(
 
 
 def _results(
-    questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine], seconds: float
+    questions: Sequence[AskedQuestion],
+    answers: Sequence[AnswerLine],
+    seconds: float,
+    writing: Price | None,
 ) -> dict[str, Any]:
     return {
         "state": "finished",
         "seconds": seconds,
         "counts": counts(questions, answers),
         "milliseconds": stage_times(answers),
+        "spent": spent(answers, writing),
     }
+
+
+def _price_of_writing(settings: Settings) -> Price | None:
+    generator = settings.generator
+    if not isinstance(generator, OpenAIGeneratorSettings):
+        return None
+    return settings.policy.price("openai", generator.model)
 
 
 def _questions_file(settings: Settings, config: str) -> Path:
@@ -97,7 +113,7 @@ def _ingest(rag: Rag, progress: Progress) -> IngestReport | None:
     where = rag.settings.run
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
-    if not rag.parts.index.catalog.counts()[0]:
+    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.parts.index.catalog.counts()[0]:
         raise ConfigError(
             f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
         )
@@ -146,4 +162,6 @@ def _answer(rag: Rag, question: AskedQuestion) -> AnswerLine:
     except ConfigError:
         raise
     except RagError as error:
+        if isinstance(error, ServiceError) and error.hopeless:
+            raise  # every other question would fail like this one
         return {"_id": question.id, "question": question.text, **error_json(error)}
