@@ -62,10 +62,11 @@ class Journal:
         with self._answers.open("ab") as stream:
             stream.write(_line(answer))
 
-    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str) -> None:
+    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str = "") -> None:
         """The record last: it says that all is there."""
         self._put_answers(answers)
-        _replace(self.folder / "report.html", report.encode())
+        if report:
+            _replace(self.folder / "report.html", report.encode())
         self._put_record(record)
 
     def _put_answers(self, answers: Iterable[AnswerLine]) -> None:

@@ -32,6 +32,8 @@ COMMANDS = {
     "config": ["--config", "--json"],
     "doctor": ["--config", "--json"],
     "demo": ["--help"],
+    "eval": ["CONFIG", "DATASET", "--split", "--sample", "--seed", "--out", "--json"],
+    "compare": ["A.yaml B.yaml… DATASET", "--sample", "--seed", "--effect", "--out", "--json"],
 }
 
 
