@@ -18,6 +18,9 @@ from rag.retrieval import IndexRetriever
 from rag.selection import Rule
 from rag.settings import Settings
 
+# Of a reranker's settings those that decide what it scores; the others decide when and for how much.
+_SCORING = ("model", "revision", "precision", "fields", "max_length", "max_tokens_per_doc")
+
 
 class Assembly:
     """Builds each part once, when it is first needed: an ingest needs no generator and no key for one."""
@@ -52,7 +55,9 @@ class Assembly:
         self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
         reranker = settings.reranker.build(RerankerParts(self.index.catalog, self.token_encoder))
-        calibration = find_calibration(reranker.card, self.embedder.card, settings.reranker.calibration)
+        calibration = find_calibration(
+            reranker.card, self.embedder.card, settings.reranker.calibration, self.scored_with
+        )
         threshold = settings.reranker.threshold
         first = settings.retriever
         return Pipeline(
@@ -81,6 +86,17 @@ class Assembly:
     def _load_model(self) -> None:
         if isinstance(self.embedder, SentenceTransformersEmbedder):
             self.embedder.load()
+
+    @property
+    def scored_with(self) -> dict[str, str]:
+        """All that decides a candidate's score and evidence: what a calibration was fitted with."""
+        reranker = dict(self.settings.reranker)
+        read = {key: reranker[key] for key in _SCORING if reranker.get(key) is not None}
+        return {
+            "reranker": " ".join([self.settings.reranker.kind, *(f"{k}={v}" for k, v in read.items())]),
+            "first_stage": self.settings.retriever.kind,
+            "index": fingerprint(self.embedder.card, self.chunker),
+        }
 
     def token_encoder(self) -> TokenEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""

@@ -156,6 +156,8 @@ class Pipeline:
             notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
+        if self.calibration.warning:
+            notes.append(self.calibration.warning)
         if not self.calibration.fitted_on:
             notes.append(
                 f"relevance is not calibrated for {self.calibration.name}: a threshold of another reranker "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rag.calibration import Calibration, sigmoid
+from rag.calibration import Calibration
 from rag.errors import ModelError
 from rag.protocols import Reranker
 from rag.types import Candidate, Passage, Question, RerankTrace, Scores
@@ -38,7 +38,7 @@ def _ranked(scores: Scores, calibration: Calibration, candidates: Sequence[Candi
     if scores.ranks:
         order.sort(key=lambda i: (-logits[i], candidates[i].rank))
     return [
-        Passage(candidates[i], values[i], logits[i], sigmoid(logits[i]), rank)
+        Passage(candidates[i], values[i], logits[i], calibration.relevance(logits[i]), rank)
         for rank, i in enumerate(order, start=1)
     ]
 

@@ -107,3 +107,112 @@ def compare(
     print_json(comparison_json(found)) if as_json else render_comparison(comparison_json(found))
     if found.refused:
         raise typer.Exit(1)
+
+
+@commands.command()
+def calibrate(
+    config: Config,
+    dataset: Data,
+    precision: Annotated[
+        float | None, typer.Option("--precision", min=0.0, max=1.0, help="Wished for among passages used.")
+    ] = None,
+    false_answers: Annotated[
+        float | None,
+        typer.Option(
+            "--false-answers", min=0.0, max=1.0, help="Most that may be answered of unanswerable questions."
+        ),
+    ] = None,
+    split: Split = "test",
+    sample: Sample = None,
+    seed: Seed = 0,
+    indexes: Indexes = _INDEXES,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The calibration that is written.", metavar="FILE")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fit relevance to your own questions, held to others of them; propose the threshold for a wish."""
+    from rag.cli.measured import render_calibration
+    from rag.cli.printing import print_json
+    from rag.cli.progress import showing_progress
+    from rag.errors import InputError
+    from rag.evaluation.calibrate import calibrate as fit
+    from rag.evaluation.calibrate import calibrated_json, write
+    from rag.evaluation.dataset import Dataset
+    from rag.evaluation.report import calibration_page, write_report
+    from rag.evaluation.separation import Wish
+    from rag.settings import Settings
+
+    if precision is not None and false_answers is not None:
+        raise InputError("--precision and --false-answers each ask for a threshold of their own: choose one")
+    data = Dataset.load(dataset, split).sample(sample, seed)
+    path = out or Path(f"calibration-{config.stem}.yaml")
+    wish = Wish(precision, false_answers)
+    with showing_progress(quiet=as_json) as progress:
+        found = fit(Settings.load(config), str(config), data, path, wish, seed, indexes, progress)
+        write(found)
+        write_report(calibration_page(found), Path("runs/calibrate") / path.stem)
+    print_json(calibrated_json(found)) if as_json else render_calibration(calibrated_json(found))
+
+
+@commands.command()
+def tune(
+    config: Config,
+    dataset: Data,
+    budget_ms: Annotated[
+        float, typer.Option("--budget-ms", min=1.0, help="Most that a search may take, in the median.")
+    ],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A config whose reranker is tried too; repeat for more.", metavar="FILE"),
+    ] = None,
+    split: Split = "test",
+    sample: Sample = None,
+    seed: Seed = 0,
+    k: Places = 10,
+    effect: Effect = 0.02,
+    indexes: Indexes = _INDEXES,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Find the best settings within a time on one half of the questions, judge them on the other."""
+    from rag.cli.measured import render_tuning
+    from rag.cli.printing import print_json
+    from rag.cli.progress import showing_progress
+    from rag.evaluation.dataset import Dataset
+    from rag.evaluation.evaluate import Options
+    from rag.evaluation.report import tuning_page, write_report
+    from rag.evaluation.tune import tune as search_settings
+    from rag.evaluation.tune import tuned_json
+    from rag.settings import Settings
+
+    data = Dataset.load(dataset, split).sample(sample, seed)
+    options = Options(None, seed, k, effect, answers=False, indexes=indexes)
+    folder = out or Path("runs/tune") / data.name
+    settings, more = Settings.load(config), [Settings.load(path) for path in others or []]
+    with showing_progress(quiet=as_json) as progress:
+        found = search_settings(settings, config, more, data, budget_ms, folder, options, progress)
+        write_report(tuning_page(found), folder)
+    print_json(tuned_json(found)) if as_json else render_tuning(tuned_json(found))
+
+
+@commands.command()
+def questions(
+    config: Config,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many.")] = 50,
+    seed: Seed = 0,
+    out: Annotated[
+        Path, typer.Option("--out", help="The file to review, a question a line.", metavar="FILE")
+    ] = Path("questions.jsonl"),
+    as_json: Json = False,
+) -> None:
+    """Draft questions from the documents themselves, for people who have no labels. Review them."""
+    from rag.cli.measured import render_drafts
+    from rag.cli.printing import print_json
+    from rag.cli.progress import showing_progress
+    from rag.evaluation.drafting import draft, drafts_json
+    from rag.settings import Settings
+
+    with showing_progress(quiet=as_json) as progress:
+        found = draft(Settings.load(config), count, seed, out, progress)
+    print_json(drafts_json(found)) if as_json else render_drafts(drafts_json(found))

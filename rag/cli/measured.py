@@ -84,3 +84,59 @@ def _times(found: Mapping[str, Any]) -> Text:
 
 def _shown(value: float | int) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value}"
+
+
+def render_calibration(found: Mapping[str, Any]) -> None:
+    out = console()
+    _warn(found)
+    table = Table("held out", "log loss", "calibration error", "ndcg@10", box=None)
+    for name, quality in {"as configured": found["before"], **found["tried"]}.items():
+        chosen = "bold" if name == found["chosen"] else ""
+        table.add_row(
+            name,
+            f"{quality['log_loss']:.4f}",
+            f"{quality['calibration_error']:.4f}",
+            f"{quality['ndcg@10']:.3f}",
+            style=chosen,
+        )
+    out.print(table)
+    colour = "green" if found["threshold"]["clean"] else "yellow"
+    out.print(
+        f"[bold {colour}]threshold {found['threshold']['threshold']:.4f}[/]", Text(found["threshold"]["text"])
+    )
+    out.print(
+        f"written to {escape(found['path'])}; use it by `reranker: {{calibration: {escape(found['path'])}}}`"
+    )
+
+
+def render_tuning(found: Mapping[str, Any]) -> None:
+    out = console()
+    _warn(found)
+    table = Table("front", "ms", "chosen by", "judged by", box=None)
+    for trial in found["front"]:
+        fused = f", rrf_k {trial['rrf_k']}" if trial["mode"] == "hybrid" else ""
+        name = f"{trial['mode']} {trial['depth']}{fused}; {trial['reranker']}, {trial['evidence']}"
+        test = "–" if trial["test"] is None else f"{trial['test']:.3f}"
+        table.add_row(escape(name), f"{trial['ms']:.0f}", f"{trial['train']:.3f}", test)
+    out.print(table)
+    chosen = found["chosen"]
+    for when, said in found["answers"].items():
+        if said["false_answer_rate"] is not None:
+            out.print(
+                f"{when}: {said['recall']:.0%} of the answerable questions pass the threshold, and "
+                f"{said['false_answer_rate']:.0%} of the others"
+            )
+    out.print(f"threshold {chosen['threshold']:.4f}, ratio {chosen['ratio'] or 'none'}")
+    _verdict("", found["verdict"])
+    out.print(f"{found['tried']} settings tried; written to {escape(found['path'])}")
+
+
+def render_drafts(found: Mapping[str, Any]) -> None:
+    out = console()
+    for example in found["examples"]:
+        out.print(Text(f"  {example}"))
+    by, path = escape(found["drafted_by"]), escape(found["path"])
+    out.print(f"{found['questions']} questions drafted by {by} into {path}")
+    out.print(
+        "Review them: delete what nobody would ask. Reports made from them say that they are synthetic."
+    )

@@ -264,6 +264,33 @@ def reliability(
     return _picture(name, title, told, draw, ("predicted", "observed", "passages"), rows, 3.8)
 
 
+def answer_rates(name: str, title: str, curve: Sequence[tuple[float, float, float]]) -> Picture:
+    """What each threshold costs: answers lost on the one axis, false answers on the other."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([point[2] for point in curve], [point[1] for point in curve], color=AFTER)
+        axes.plot([0, 1], [0, 1], ":", color=SOFT)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel("share answered of the questions without an answer")
+        axes.set_ylabel("share answered of those with one")
+
+    shown = _strictest(curve)
+    told = "; ".join(
+        f"to answer {able:.0%}, {unable:.0%} of the others are answered too" for _, able, unable in shown
+    )
+    rows = [(f"{t:.4f}", _number(able), _number(unable)) for t, able, unable in shown]
+    columns = ("threshold", "answered", "answered falsely")
+    return _picture(name, title, f"{told}.", draw, columns, rows, 3.6)
+
+
+def _strictest(curve: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """For each of some answer rates the strictest threshold that reaches it."""
+    wanted = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+    reached = [[point for point in curve if point[1] >= rate] for rate in wanted]
+    return list(dict.fromkeys(points[-1] for points in reached if points))
+
+
 def latency(name: str, title: str, metric: str, spots: Sequence[Spot]) -> Picture:
     def draw(axes: Axes) -> None:
         for spot, colour in zip(spots, _colours(len(spots)), strict=True):
@@ -283,6 +310,29 @@ def latency(name: str, title: str, metric: str, spots: Sequence[Spot]) -> Pictur
     rows = [(s.label, _number(s.quality), f"{s.median:.1f}", f"{s.high:.1f}") for s in spots]
     columns = ("", metric, "median, ms", "95th percentile, ms")
     return _picture(name, title, f"{metric} against time: {told}.", draw, columns, rows, 3.2)
+
+
+def pareto(
+    name: str,
+    title: str,
+    metric: str,
+    tried: Sequence[tuple[float, float]],
+    front: Sequence[tuple[str, float, float]],
+    budget: float,
+) -> Picture:
+    def draw(axes: Axes) -> None:
+        axes.plot([ms for ms, _ in tried], [q for _, q in tried], ".", color=SOFT, alpha=0.4, label="tried")
+        axes.plot([f[1] for f in front], [f[2] for f in front], "-o", color=AFTER, label="front")
+        if budget <= 1.3 * max(ms for ms, _ in tried):
+            axes.axvline(budget, color=BAD, linestyle="--", label=f"budget {budget:g} ms")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("milliseconds a search, median")
+        axes.set_ylabel(metric)
+        axes.legend(loc="lower right")
+
+    told = "; ".join(f"{label}: {quality:.3f} in {ms:.0f} ms" for label, ms, quality in front)
+    rows = [(label, f"{ms:.1f}", _number(quality)) for label, ms, quality in front]
+    return _picture(name, title, f"The front: {told}.", draw, ("setting", "ms", metric), rows, 3.6)
 
 
 def save(pictures: Sequence[Picture], folder: Path) -> None:

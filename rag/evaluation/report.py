@@ -13,10 +13,14 @@ from typing import Any
 
 from rag.evaluation import figures
 from rag.evaluation.answers import summarise
+from rag.evaluation.calibrate import Calibrated, Quality
 from rag.evaluation.compare import Comparison, Pair
+from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import Evaluation, Scored, cost
 from rag.evaluation.figures import Line, Picture, Point, Row, Spot
 from rag.evaluation.reliability import bins, calibration_error, pairs
+from rag.evaluation.separation import curve
+from rag.evaluation.tune import Tuned
 from rag.report import render
 
 _WORST = 20
@@ -399,13 +403,17 @@ def _subtitle(evaluation: Evaluation) -> str:
     )
 
 
+def _synthetic(dataset: Dataset) -> list[str]:
+    if not dataset.synthetic:
+        return []
+    return [
+        f"{dataset.synthetic} of {len(dataset.questions)} questions are synthetic: drafted by a machine from "
+        "the documents themselves, easier to find than what people ask"
+    ]
+
+
 def _warnings(evaluations: Sequence[Evaluation]) -> list[str]:
-    found = []
-    if synthetic := evaluations[0].dataset.synthetic:
-        found.append(
-            f"{synthetic} of {len(evaluations[0].scored)} questions are synthetic: drafted by a machine from "
-            "the documents themselves, easier to find than what people ask"
-        )
+    found = _synthetic(evaluations[0].dataset)
     for one in evaluations:
         if one.failed or one.degraded:
             found.append(
@@ -490,3 +498,110 @@ def _at(record: Mapping[str, Any], path: Sequence[str]) -> str:
     for key in path:
         value = value[key]
     return f"{value:g}" if isinstance(value, float) else str(value) or "–"
+
+
+# --- a calibration -------------------------------------------------------------------------
+
+
+def calibration_page(found: Calibrated) -> Page:
+    before, after = found.before, found.after
+    headline = f"Threshold {found.proposal.threshold:.4f}" if found.proposal.clean else "No clean separation"
+    facts = [
+        ("Questions", str(len(found.asked)), "fitted and judged on different ones, in turns"),
+        ("Calibration error", f"{after.calibration_error:.3f}", f"{before.calibration_error:.3f} before"),
+        ("Log loss", f"{after.log_loss:.4f}", f"{before.log_loss:.4f} before"),
+    ]
+    if found.separation is not None:
+        facts.append(("Separation", f"{found.separation:.3f}", "0.5 is chance, 1 is perfect"))
+    return Page(
+        title=f"rag calibrate: {found.config} on {found.dataset.name}",
+        subtitle=f"Reranker {found.reranker}; chosen: {found.chosen}; written to {found.path}.",
+        headline=headline,
+        verdict=found.proposal.text,
+        mood="adopt" if found.proposal.clean else "open",
+        facts=facts,
+        warnings=_synthetic(found.dataset),
+        sections=_calibration_sections(found),
+    )
+
+
+def _calibration_sections(found: Calibrated) -> list[Section]:
+    sections = [
+        Section(f"Reliability {when}", picture=_reliability_of(when, quality, found.proposal.threshold))
+        for when, quality in (("before", found.before), ("after", found.after))
+    ]
+    if found.separation is not None:
+        picture = figures.answer_rates("answer-rates", "Answered and falsely answered", curve(found.asked))
+        sections.append(Section("False answers against answers", picture=picture))
+    rows = [
+        (name, f"{q.log_loss:.4f}", f"{q.calibration_error:.4f}", f"{q.ndcg:.3f}")
+        for name, q in {"as configured": found.before, **found.tried}.items()
+    ]
+    columns = ("held out", "log loss", "calibration error", "ndcg@10")
+    sections.append(Section("What was tried", table=Table("What was tried", columns, rows)))
+    return sections
+
+
+def _reliability_of(when: str, quality: Quality, threshold: float) -> Picture:
+    shown = [(b.predicted, b.observed, b.count) for b in quality.bins]
+    return figures.reliability(
+        f"reliability-{when}", f"Reliability {when} calibration", shown, quality.calibration_error, threshold
+    )
+
+
+# --- tuning --------------------------------------------------------------------------------
+
+
+def tuning_page(found: Tuned) -> Page:
+    chosen, metric = found.chosen, found.baseline.metric
+    judged = found.judged[chosen.label]
+    return Page(
+        title=f"rag tune: {found.config} on {found.dataset.name}",
+        subtitle=(
+            f"{len(found.trials)} settings tried on one half of {len(found.dataset.questions)} questions, "
+            "judged on the other."
+        ),
+        headline=f"{found.verdict.word.capitalize()}: {chosen.label}",
+        verdict=f"On questions that chose nothing: {found.verdict.text}. Written to {found.path}.",
+        mood=_MOODS[found.verdict.word],
+        facts=[
+            (
+                metric,
+                f"{judged.means('after')[metric]:.3f}",
+                f"{found.baseline.means('after')[metric]:.3f} before",
+            ),
+            ("A search takes", f"{chosen.ms:.0f} ms", f"the budget is {found.budget_ms:g} ms"),
+            ("Threshold", f"{found.cut.threshold:.4f}", f"ratio {found.cut.ratio or 'none'}"),
+        ],
+        warnings=_synthetic(found.dataset),
+        sections=_tuning_sections(found),
+    )
+
+
+def _tuning_sections(found: Tuned) -> list[Section]:
+    metric = found.baseline.metric
+    picture = figures.pareto(
+        "front",
+        "Quality against time of every setting",
+        metric,
+        [(trial.ms, trial.quality) for trial in found.trials],
+        [(trial.label, trial.ms, trial.quality) for trial in found.front],
+        found.budget_ms,
+    )
+    rows = [
+        (
+            trial.label,
+            f"{trial.ms:.0f}",
+            f"{trial.quality:.3f}",
+            f"{found.judged[trial.label].means('after')[metric]:.3f}" if trial.label in found.judged else "–",
+        )
+        for trial in found.front
+    ]
+    columns = ("setting", "ms", f"{metric}, chosen by", f"{metric}, judged by")
+    before_and_after = [found.baseline, found.judged[found.chosen.label]]
+    text = "What was chosen by one half looks better there than it is: the last column is the honest one."
+    return [
+        Section("The front", [text], picture, Table("The front", columns, rows)),
+        Section("Answers: does a passage pass the threshold?", table=_answers(before_and_after)),
+        Section("What made this", table=_made_by(before_and_after)),
+    ]
