@@ -140,7 +140,7 @@ def evaluate(
             dataset=chosen,
             options=options,
             naming=named,
-            scored=_scored(chosen, lines, named, options.k, settings.retriever.top_n),
+            scored=score(chosen, lines, named, options.k, settings.retriever.top_n),
             record={**record, "state": "finished"},
             folder=out,
         )
@@ -254,7 +254,7 @@ def _index_key(settings: Settings, corpus: Path) -> str:
     return hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _scored(
+def score(
     dataset: Dataset, lines: Sequence[AnswerLine], named: Naming, k: int, depth: int
 ) -> tuple[Scored, ...]:
     good = [(q, line) for q, line in zip(dataset.questions, lines, strict=True) if "error" not in line]
