@@ -76,6 +76,10 @@ class Pipeline:
         """The question, checked and encoded once for all stages."""
         return self._encode([text])[0][0]
 
+    def encode_many(self, texts: Sequence[str]) -> list[Question]:
+        """All in one pass."""
+        return self._encode(texts)[0]
+
     def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
         return self.retriever.retrieve(question, where)
 

@@ -13,4 +13,4 @@ from rag.evaluation.candidates import Judged, judge_question
 def judged(rag: Rag, collection: Collection) -> Iterator[Judged]:
     for id_, text in collection.questions.items():
         grades = collection.qrels.get(id_, {})
-        yield judge_question(rag.pipeline, id_, text, collection.document, grades)
+        yield judge_question(rag.pipeline, id_, rag.pipeline.encode(text), collection.document, grades)

@@ -14,6 +14,7 @@ from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import one_passage_a_document
 from rag.ingest import Progress
 from rag.pipeline import Pipeline
+from rag.types import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,10 @@ class Judged:
 def judge_question(
     pipeline: Pipeline,
     id_: str,
-    text: str,
+    question: Question,
     document: Callable[[str], str],
     grades: Mapping[str, int],
 ) -> Judged:
-    question = pipeline.encode(text)
     candidates = pipeline.retrieve(question)
     scores = pipeline.reranker.score(question, candidates) if candidates else None
     values = scores.values if scores else ()
@@ -65,8 +65,9 @@ def judge_question(
 def judged(pipeline: Pipeline, dataset: Dataset, named: Naming, progress: Progress) -> Iterator[Judged]:
     """The questions of which it is known whether and where they are answered."""
     known = [q for q in dataset.questions if q.labelled or q.can_be_answered is False]
-    for done, question in enumerate(known, start=1):
-        yield judge_question(pipeline, question.id, question.text, named.document, question.relevant)
+    encoded = pipeline.encode_many([question.text for question in known])
+    for done, (question, asked) in enumerate(zip(known, encoded, strict=True), start=1):
+        yield judge_question(pipeline, question.id, asked, named.document, question.relevant)
         progress("score", done, len(known))
 
 

@@ -5,7 +5,7 @@ Every figure on the page is also in what `--json` prints; nothing here is comput
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -319,7 +319,7 @@ def comparison_page(comparison: Comparison) -> Page:
                 for arm in comparison.arms
             ),
         ],
-        sections=list(chain(_comparison_sections(comparison), *map(_pair_sections, comparison.pairs))),
+        sections=[*_comparison_sections(comparison), *_pair_sections(comparison)],
     )
 
 
@@ -360,20 +360,21 @@ def _comparison_sections(comparison: Comparison) -> list[Section]:
 _ALL = ("encode", "retrieve", "rerank", "select", "generate")
 
 
-def _pair_sections(pair: Pair) -> list[Section]:
+def _pair_sections(comparison: Comparison) -> Iterator[Section]:
     """Win, tie and loss, and the questions that moved most."""
-    if not pair.moves:
-        return []
-    name = "".join(c if c.isalnum() else "-" for c in Path(pair.config).stem)
-    metric = next(iter(pair.differences))
+    for number, pair in enumerate(comparison.pairs, start=2):
+        yield _pair_section(pair, comparison.baseline.metric, f"gains-{number}")
+
+
+def _pair_section(pair: Pair, metric: str, name: str) -> Section:
     rows = [(move.id, move.baseline, move.other) for move in pair.moves]
     picture = figures.gains(
-        f"gains-{name}", f"Each question's gain by {pair.config}", metric, rows, "with the first config"
+        name, f"Each question's gain by {pair.config}", metric, rows, "with the first config"
     )
     moved = [(m.text, f"{m.baseline:.3f}", f"{m.other:.3f}", f"{m.gain:+.3f}", m.id) for m in pair.moved]
     columns = ("question", "first", "this", "gain", "id")
     table = Table("The questions that moved most", columns, moved) if moved else None
-    return [Section(f"{pair.config}: {pair.verdict.word}", [pair.verdict.text], picture, table)]
+    return Section(f"{pair.config}: {pair.verdict.word}", [pair.verdict.text], picture, table)
 
 
 def _differences(comparison: Comparison) -> Table:

@@ -103,7 +103,7 @@ def _thresholds(asked: Sequence[Asked]) -> list[float]:
 def _keeping(asked: Sequence[Asked]) -> float:
     best = [one.relevance[one.relevant].max() for one in asked if one.answerable and one.relevant.any()]
     # Rounded down: the question at the border is kept.
-    return float(np.floor(np.quantile(best, LOST) * 1e4) / 1e4)
+    return float(np.floor(np.quantile(best, LOST, method="lower") * 1e4) / 1e4)
 
 
 def _best(one: Asked) -> float:

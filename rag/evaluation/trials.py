@@ -94,8 +94,8 @@ def look_up(
     progress: Progress,
 ) -> list[Known]:
     found = []
-    for done, question in enumerate(dataset.questions, start=1):
-        encoded = pipeline.encode(question.text)
+    asked = pipeline.encode_many([question.text for question in dataset.questions])
+    for done, (question, encoded) in enumerate(zip(dataset.questions, asked, strict=True), start=1):
         dense, lexical = (
             list(IndexRetriever(index, mode, _DEEPEST, 60).retrieve(encoded)) for mode in ("dense", "lexical")
         )

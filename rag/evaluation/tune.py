@@ -25,7 +25,7 @@ from rag.settings import Settings
 
 _FEWEST = 20
 # Of the front so many are run on the other half; the chosen one is among them.
-_JUDGED = 5
+_JUDGED = 4
 _RATIOS = (None, 0.1, 0.2, 0.3, 0.5, 0.7)
 # A threshold may cost so many of the questions with an answer their best relevant passage, no more.
 _QUANTILES = (0.0, 0.01, 0.02, 0.05)
@@ -83,7 +83,7 @@ def tune(
     times = measure_times(pipeline, index, arms, train.questions)
     tried = trials(known, arms, ways, times, options.k)
     best = front(tried)
-    chosen = _choose(best, budget_ms)
+    chosen = choose(best, budget_ms)
     cuts = _Cuts(known, {arm.name: arm for arm in arms}, ways, settings)
     written = {
         trial: _write(
@@ -162,7 +162,9 @@ class _Cuts:
         rows = [self._row(one, trial) for one in self.known]
         bests = [max(right) for row in rows if (right := _right(*row))]
         # Rounded down: the question at the border is kept.
-        low = sorted({float(np.floor(np.quantile(bests, q) * 1e4) / 1e4) for q in _QUANTILES if bests})
+        low = sorted(
+            {float(np.floor(np.quantile(bests, q, method="lower") * 1e4) / 1e4) for q in _QUANTILES if bests}
+        )
         cuts = [Cut(t, r, self._score(rows, t, r)) for t in (0.0, *low) for r in _RATIOS]
         # Of equally good ones the laxest: what is dropped is lost.
         return max(cuts, key=lambda cut: (round(cut.score, 4), -cut.threshold, -(cut.ratio or 0.0)))
@@ -233,7 +235,7 @@ def _arm(name: str, rag: Rag, reranker: AnyRerankerSettings) -> Arm:
     return Arm(name, pipeline.reranker, pipeline.calibration)
 
 
-def _choose(best: Sequence[Trial], budget_ms: float) -> Trial:
+def choose(best: Sequence[Trial], budget_ms: float) -> Trial:
     within = [trial for trial in best if trial.ms <= budget_ms]
     if not within:
         raise InputError(
