@@ -50,6 +50,7 @@ class Calibrated:
     chosen: str
     tried: Mapping[str, Quality]
     before: Quality
+    threshold_before: float
     fitted: Fit
     proposal: Proposal
     separation: float | None
@@ -106,6 +107,7 @@ def calibrate(
         chosen=chosen,
         tried=tried,
         before=before,
+        threshold_before=pipeline.rule.threshold,
         fitted=fitted,
         proposal=proposal,
         separation=area(asked),

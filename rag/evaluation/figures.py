@@ -44,7 +44,7 @@ _STYLE: dict[Any, Any] = {  # the names are matplotlib's
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and enlarged
     "svg.hashsalt": "rag",  # the same picture gives the same file
     "text.parse_math": False,  # a $ in a file's name is a $
-    "font.size": 9,
+    "font.size": 11,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": SOFT,
@@ -58,7 +58,6 @@ _STYLE: dict[Any, Any] = {  # the names are matplotlib's
     "ytick.color": SOFT,
     "figure.facecolor": FILL,
     "figure.dpi": 100,
-    "savefig.dpi": 150,
     "legend.frameon": False,
 }
 _PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
@@ -74,9 +73,16 @@ class Picture:
     description: str
     svg: str
     inline: str
-    png: bytes
+    figure: Figure
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    def png(self) -> bytes:
+        """Drawn when it is asked for: a page has no use for it."""
+        written = io.BytesIO()
+        with _styled():
+            self.figure.savefig(written, format="png", dpi=150, metadata={"Software": None})
+        return written.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ def bump(name: str, title: str, question: str, lines: Sequence[Line]) -> Picture
                 (8, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=8,
+                fontsize=10,
             )
         axes.set_xlim(-0.08, 2.0)
         axes.set_ylim(lowest + 0.8, 0.2)
@@ -244,7 +250,7 @@ def reliability(
                 (predicted, observed),
                 (5, -11),
                 textcoords="offset points",
-                fontsize=8,
+                fontsize=10,
                 color=SOFT,
             )
         axes.set_xlim(-0.02, 1.02)
@@ -339,7 +345,7 @@ def save(pictures: Sequence[Picture], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         (folder / f"{picture.name}.svg").write_text(picture.svg, "utf-8")
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
+        (folder / f"{picture.name}.png").write_bytes(picture.png())
 
 
 def _picture(
@@ -354,9 +360,9 @@ def _picture(
     with _styled() as new_figure:
         figure = new_figure(figsize=(5.2, height), layout="constrained")
         draw(figure.add_subplot())
-        svg, png = _svg(figure), _png(figure)
+        svg = _svg(figure)
     inline = _inline(svg, name, f"{title}. {description}")
-    return Picture(name, title, description, svg, inline, png, columns, tuple(rows))
+    return Picture(name, title, description, svg, inline, figure, columns, tuple(rows))
 
 
 @contextmanager
@@ -376,12 +382,6 @@ def _svg(figure: Figure) -> str:
     # Without a date and a version in it, the same picture is the same file.
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(written, format="svg", metadata=nothing)
-    return written.getvalue()
-
-
-def _png(figure: Figure) -> bytes:
-    written = io.BytesIO()
-    figure.savefig(written, format="png", metadata={"Software": None})
     return written.getvalue()
 
 

@@ -528,8 +528,11 @@ def calibration_page(found: Calibrated) -> Page:
 
 def _calibration_sections(found: Calibrated) -> list[Section]:
     sections = [
-        Section(f"Reliability {when}", picture=_reliability_of(when, quality, found.proposal.threshold))
-        for when, quality in (("before", found.before), ("after", found.after))
+        Section(f"Reliability {when}", picture=_reliability_of(when, quality, threshold))
+        for when, quality, threshold in (
+            ("before", found.before, found.threshold_before),
+            ("after", found.after, found.proposal.threshold),
+        )
     ]
     if found.separation is not None:
         picture = figures.answer_rates("answer-rates", "Answered and falsely answered", curve(found.asked))
