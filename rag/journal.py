@@ -40,10 +40,10 @@ class Journal:
             lock.acquire()
         except Timeout:
             raise LockedError(
-                f"another run is writing to {self.folder}: wait for it, or name another run.out"
+                f"another run is writing to {self.folder}: wait for it, or name another folder (run.out, --out)"
             ) from None
         except OSError as error:
-            raise ConfigError(f"run.out {self.folder} cannot be written: {error}") from error
+            raise ConfigError(f"{self.folder} (run.out, --out) cannot be written: {error}") from error
         return lock
 
     def earlier(self) -> tuple[str, list[AnswerLine]]:

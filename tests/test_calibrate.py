@@ -18,6 +18,7 @@ from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.metrics import log_loss as sklearn_log_loss  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score
+from test_docs import tables
 
 from rag import ConfigError, InputError, Rag, Settings
 from rag.calibration import FEATURES, Calibration
@@ -216,7 +217,8 @@ def test_it_holds_better_on_held_out_questions_and_is_used(
     assert found.after.calibration_error < found.before.calibration_error
     assert found.after.log_loss == min(quality.log_loss for quality in found.tried.values())
     assert {"score alone", "logistic", "score alone, isotonic", "logistic, isotonic"} == set(found.tried)
-    json.dumps(calibrated_json(found), allow_nan=False)
+    shown = json.loads(json.dumps(calibrated_json(found), allow_nan=False))
+    assert shown.keys() == tables(ROOT / "docs" / "json.md")["calibrate"]
 
     reranker = handbook_settings.reranker.model_copy(update={"calibration": path})
     settings = handbook_settings.model_copy(update={"reranker": reranker})
@@ -224,9 +226,9 @@ def test_it_holds_better_on_held_out_questions_and_is_used(
     assert pipeline.calibration.warning == ""
     assert pipeline.calibration.fitted_on == "90 questions of questions"
     assert pipeline.rule.threshold == round(found.proposal.threshold, 4)
-    shown = pipeline.search("How do I reset the tracker?")
-    assert shown.passages
-    assert not any("calibra" in note for note in shown.trace.notes)
+    searched = pipeline.search("How do I reset the tracker?")
+    assert searched.passages
+    assert not any("calibra" in note for note in searched.trace.notes)
 
     again = calibrate(handbook_settings, "h.yaml", handbook_data, path, Wish(), 0, tmp_path, silent)
     assert again.entry == found.entry

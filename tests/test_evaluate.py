@@ -117,6 +117,8 @@ def test_another_folder_gives_the_same_figures_but_for_the_times(
         evaluate(handbook_settings, "handbook.yaml", sample, tmp_path, Options(), stop_after(6))
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 6
     resumed = evaluate(handbook_settings, "handbook.yaml", sample, tmp_path, Options(), silent)
+    for name in ("before.trec", "after.trec", "qrels.trec"):
+        assert (tmp_path / name).read_bytes() == (done.folder / name).read_bytes()
     ours, theirs = summary_json(resumed), summary_json(done)
     assert {k: v for k, v in ours.items() if k not in TIMED} == {
         k: v for k, v in theirs.items() if k not in TIMED

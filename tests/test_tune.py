@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
+from test_docs import tables
 
 from rag import InputError, Rag, Settings
 from rag.evaluation.dataset import Dataset
@@ -93,6 +94,7 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
 
 def test_the_page_and_the_json_say_what_was_chosen_and_why(tuned: Tuned) -> None:
     found = json.loads(json.dumps(tuned_json(tuned), allow_nan=False))
+    assert found.keys() == tables(ROOT / "docs" / "json.md")["tune"]
     assert found["chosen"]["mode"] == tuned.chosen.mode
     assert found["tried"] == len(tuned.trials) > 50
     html = render("evaluation.html.j2", page=tuning_page(tuned))

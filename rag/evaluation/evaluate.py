@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rag.api import Rag
 from rag.contract import search_json
 from rag.errors import InputError
@@ -22,6 +24,8 @@ from rag.evaluation.answers import AnswerScore, score_answer, summarise
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.metrics import Scores, by_document, mean, run_lines, score_rankings
 from rag.evaluation.naming import Naming, naming
+from rag.evaluation.reliability import calibration_error, one_passage_a_document
+from rag.evaluation.separation import Asked, area, false_answers_at
 from rag.evaluation.statistics import Difference, Interval, difference, interval
 from rag.evaluation.verdict import Verdict, judge
 from rag.ingest import Progress
@@ -118,6 +122,14 @@ class Evaluation:
         found = self.gain()
         return judge(found, found.p, self.metric, self.options.effect)
 
+    def judged(self) -> list[Asked]:
+        """Each question's passages whose relevance somebody has judged, with what was predicted."""
+        return [
+            _judged(one, self.naming)
+            for one in self.scored
+            if not one.failed and one.question.can_be_answered is not None
+        ]
+
     def latency(self) -> dict[str, dict[str, float]]:
         return stage_times(one.line for one in self.scored)
 
@@ -185,6 +197,7 @@ def summary_json(evaluation: Evaluation) -> dict[str, Any]:
         "gain": _gain_json(gain),
         "verdict": {"word": verdict.word, "text": verdict.text, "needed": verdict.needed},
         "answers": _rounded(summarise(scored)),
+        "relevance": _relevance_json(evaluation.judged()),
         "latency_ms": evaluation.latency(),
         "cost": cost(evaluation.scored),
         "missing_documents": list(evaluation.naming.missing),
@@ -341,6 +354,31 @@ def _gain_json(gain: Difference) -> dict[str, float | int]:
         "wins": gain.wins,
         "ties": gain.ties,
         "losses": gain.losses,
+    }
+
+
+def _judged(one: Scored, named: Naming) -> Asked:
+    rows, grades = one.ledger, one.question.relevant
+    documents = [named.document(row["source"]) for row in rows]
+    relevances = [float(row["relevance"]) for row in rows]
+    known = one_passage_a_document(documents, grades, relevances)
+    return Asked(
+        bool(one.question.can_be_answered),
+        np.array([relevances[i] for i in known], dtype=np.float64),
+        np.array([grades.get(documents[i], 0) > 0 for i in known], dtype=np.bool_),
+    )
+
+
+def _relevance_json(asked: Sequence[Asked]) -> dict[str, float | int | None]:
+    """How far relevance can be trusted, and whether any threshold tells who has an answer."""
+    predicted = np.concatenate([one.relevance for one in asked]) if asked else np.empty(0)
+    relevant = np.concatenate([one.relevant for one in asked]) if asked else np.empty(0, dtype=np.bool_)
+    separation = area(asked)
+    return {
+        "passages": len(predicted),
+        "calibration_error": _round(calibration_error(predicted, relevant)),
+        "separation": _round(separation),
+        "false_answers_at_90": _round(false_answers_at(asked, 0.9)) if separation is not None else None,
     }
 
 

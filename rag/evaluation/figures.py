@@ -127,6 +127,7 @@ def means(name: str, title: str, metric: str, points: Sequence[Point]) -> Pictur
             )
         axes.set_yticks(places, [_short(point.label, 30) for point in points])
         axes.set_ylim(0.4, len(points) + 0.7)
+        axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(f"{metric}, mean and 95% interval")
 
     told = "; ".join(f"{p.label} {p.mean:.3f} ({p.low:.3f} to {p.high:.3f})" for p in points)

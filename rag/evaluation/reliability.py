@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,16 +60,3 @@ def one_passage_a_document(
     return [
         i for i, document in enumerate(documents) if relevant.get(document, 0) <= 0 or best[document] == i
     ]
-
-
-def pairs(
-    rows: Iterable[tuple[Sequence[str], Mapping[str, int], Sequence[float]]],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Relevance and truth of every passage whose relevance is known, over questions."""
-    predicted: list[float] = []
-    relevant: list[bool] = []
-    for documents, grades, relevances in rows:
-        for i in one_passage_a_document(documents, grades, relevances):
-            predicted.append(relevances[i])
-            relevant.append(grades.get(documents[i], 0) > 0)
-    return np.array(predicted, dtype=np.float64), np.array(relevant, dtype=np.bool_)

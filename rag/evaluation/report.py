@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rag.evaluation import figures
 from rag.evaluation.answers import summarise
 from rag.evaluation.calibrate import Calibrated, Quality
@@ -18,8 +20,8 @@ from rag.evaluation.compare import Comparison, Pair
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import Evaluation, Scored, cost
 from rag.evaluation.figures import Line, Picture, Point, Row, Spot
-from rag.evaluation.reliability import bins, calibration_error, pairs
-from rag.evaluation.separation import curve
+from rag.evaluation.reliability import bins, calibration_error
+from rag.evaluation.separation import area, curve
 from rag.evaluation.tune import Tuned
 from rag.report import render
 
@@ -117,6 +119,7 @@ def _evaluation_sections(evaluation: Evaluation) -> list[Section | None]:
         _bump_section(evaluation),
         _gains_section(evaluation) if evaluation.ranked else None,
         _reliability_section(evaluation),
+        _separation_section(evaluation),
         Section(
             "Quality against time",
             picture=figures.latency("latency", "Quality against time", metric, _stages_as_spots(evaluation)),
@@ -206,19 +209,14 @@ def _gains_section(evaluation: Evaluation) -> Section:
 
 
 def _reliability_section(evaluation: Evaluation) -> Section | None:
-    predicted, relevant = pairs(
-        (
-            [evaluation.naming.document(row["source"]) for row in one.ledger],
-            one.question.relevant,
-            [row["relevance"] for row in one.ledger],
-        )
-        for one in evaluation.scored
-        if not one.failed and one.question.can_be_answered is not None
-    )
-    if not len(predicted) or not relevant.any():
+    asked = evaluation.judged()
+    predicted = [value for one in asked for value in one.relevance.tolist()]
+    relevant = [value for one in asked for value in one.relevant.tolist()]
+    if not any(relevant):
         return None
-    shown = [(b.predicted, b.observed, b.count) for b in bins(predicted, relevant)]
-    error = calibration_error(predicted, relevant)
+    values, truth = np.array(predicted), np.array(relevant)
+    shown = [(b.predicted, b.observed, b.count) for b in bins(values, truth)]
+    error = calibration_error(values, truth)
     threshold = float(evaluation.record["models"]["threshold"])
     text = (
         f"Expected calibration error {error:.3f} over {len(predicted):,} passages. Of a document that is "
@@ -229,6 +227,19 @@ def _reliability_section(evaluation: Evaluation) -> Section | None:
         "reliability", "Is a relevance of 0.7 right in 7 of 10 cases?", shown, error, threshold
     )
     return Section("Reliability of the relevance", [text], picture)
+
+
+def _separation_section(evaluation: Evaluation) -> Section | None:
+    asked = evaluation.judged()
+    separated = area(asked)
+    if separated is None:
+        return None
+    text = (
+        f"What each threshold would cost. A question with an answer has the better best passage in "
+        f"{separated:.0%} of all pairs; 50% is chance."
+    )
+    picture = figures.answer_rates("answer-rates", "Answered and falsely answered", curve(asked))
+    return Section("False answers against answers", [text], picture)
 
 
 def _stages_as_spots(evaluation: Evaluation) -> list[Spot]:
@@ -242,8 +253,6 @@ def _stages_as_spots(evaluation: Evaluation) -> list[Spot]:
 
 def _milliseconds(evaluation: Evaluation, stages: Sequence[str]) -> tuple[float, float]:
     """Median and 95th percentile of the stages' sum: percentiles of stages do not add up."""
-    import numpy as np
-
     taken = [
         sum(stage["ms"] for stage in one.line["trace"]["stages"] if stage["name"] in stages)
         for one in evaluation.scored

@@ -67,6 +67,11 @@ def curve(asked: Sequence[Asked]) -> list[tuple[float, float, float]]:
     return [(t, _answered(asked, t), _false(asked, t) or 0.0) for t in _thresholds(asked)]
 
 
+def false_answers_at(asked: Sequence[Asked], rate: float) -> float:
+    """Of the questions without an answer, the share that is answered where this share of the others is."""
+    return min((false for _, answered, false in curve(asked) if answered >= rate), default=1.0)
+
+
 def area(asked: Sequence[Asked]) -> float | None:
     """How often a question with an answer has a better best passage than one without: 0.5 is chance."""
     able = np.array([_best(one) for one in asked if one.answerable])
