@@ -40,7 +40,7 @@ class Journal:
             lock.acquire()
         except Timeout:
             raise LockedError(
-                f"another run is writing to {self.folder}: wait for it, or name another folder (run.out, --out)"
+                f"another run is writing to {self.folder}: wait, or name another folder (run.out, --out)"
             ) from None
         except OSError as error:
             raise ConfigError(f"{self.folder} (run.out, --out) cannot be written: {error}") from error

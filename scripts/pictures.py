@@ -3,8 +3,8 @@
 
     python scripts/pictures.py [DATASET...]
 
-A dataset is a folder in BEIR form that the shipped calibration was not fitted on, whole test set; the handbook
-is always among them. Writes docs/figures/<dataset>-<picture>.svg and prints a Markdown table.
+A dataset is a folder in BEIR form that the shipped calibration was not fitted on, whole test set; the
+handbook is always among them. Writes docs/figures/<dataset>-<picture>.svg and prints a Markdown table.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def _run(command: str) -> Any:
     return json.loads(done.stdout)
 
 
-def _arguments(command: str) -> Iterable[str]:
+def _arguments(command: str) -> list[str]:
     program, *arguments = shlex.split(command)
     return [*(RAG if program == "rag" else [program]), *arguments]
 
