@@ -80,7 +80,8 @@ def test_questions_drafts_a_file_to_review(run: Run, config: Path, here: Path) -
     done = run("questions", config, "--count", "4", "--json")
     assert (done.code, done.json["questions"], done.json["path"]) == (0, 4, "questions.jsonl")
     assert len((here / "questions.jsonl").read_text().splitlines()) == 4
-    assert "Review them" in run("questions", config, "--count", "4").out
+    assert "Review them" in run("questions", config, "--count", "4", "--out", "more.jsonl").out
+    assert "name another --out" in run("questions", config, "--count", "4").err
 
 
 def test_tune_refuses_a_handful_of_questions_in_one_line(run: Run, config: Path, here: Path) -> None:  # noqa: F811

@@ -9,7 +9,7 @@ import pytest
 from servers.loopback import KEY
 from servers.openai_server import OpenAIServer, Say
 
-from rag import ConfigError, Settings
+from rag import ConfigError, InputError, Settings
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.drafting import draft, drafts_json
 from rag.evaluation.evaluate import Options, evaluate, summary_json
@@ -49,6 +49,16 @@ def test_what_is_measured_by_them_says_that_they_are_synthetic(
     found = evaluate(handbook_settings, "h.yaml", Dataset.load(path), tmp_path / "out", options, silent)
     assert summary_json(found)["synthetic"] == 6
     assert found.means("after")["ndcg@10"] > 0.8
+
+
+def test_a_file_that_may_have_been_reviewed_is_not_written_over(
+    handbook_settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "questions.jsonl"
+    path.write_text("mine\n")
+    with pytest.raises(InputError, match="name another --out"):
+        draft(handbook_settings, 3, 0, path, silent)
+    assert path.read_text() == "mine\n"
 
 
 def test_an_empty_index_is_refused(tmp_path: Path) -> None:

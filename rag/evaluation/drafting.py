@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.api import Rag
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, InputError, RagError
 from rag.figures import figures
 from rag.ingest import Progress
 from rag.journal import AnswerLine
@@ -54,6 +54,8 @@ class Drafted:
 
 def draft(settings: Settings, count: int, seed: int, path: Path, progress: Progress) -> Drafted:
     """Spread over the documents: one passage of each, then a second one, until there are enough."""
+    if path.exists():
+        raise InputError(f"{path} is there already, perhaps with your corrections: name another --out")
     rag = Rag(settings)
     chunks = _spread(_chunks(rag), seed)
     if not chunks:

@@ -147,7 +147,8 @@ def differences(name: str, title: str, metric: str, points: Sequence[Point]) -> 
             axes.plot([point.mean], [place], "o", color=colour, markersize=9)
         axes.set_yticks(places, [_short(point.label, 30) for point in points])
         axes.set_ylim(0.4, len(points) + 0.7)
-        axes.set_xlabel(f"gain in {metric} over the first config, mean and 95% interval")
+        axes.locator_params(axis="x", nbins=5)
+        axes.set_xlabel(f"gain in {metric}, 95% interval")
 
     told = "; ".join(f"{p.label} {p.mean:+.3f} ({p.low:+.3f} to {p.high:+.3f})" for p in points)
     rows = [(p.label, _signed(p.mean), _signed(p.low), _signed(p.high)) for p in points]
@@ -279,8 +280,8 @@ def answer_rates(name: str, title: str, curve: Sequence[tuple[float, float, floa
         axes.plot([0, 1], [0, 1], ":", color=SOFT)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("share answered of the questions without an answer")
-        axes.set_ylabel("share answered of those with one")
+        axes.set_xlabel("answered of those without an answer")
+        axes.set_ylabel("answered of those with one")
 
     shown = _strictest(curve)
     told = "; ".join(
@@ -300,15 +301,18 @@ def _strictest(curve: Sequence[tuple[float, float, float]]) -> list[tuple[float,
 
 def latency(name: str, title: str, metric: str, spots: Sequence[Spot]) -> Picture:
     def draw(axes: Axes) -> None:
-        for spot, colour in zip(spots, _colours(len(spots)), strict=True):
+        for turn, (spot, colour) in enumerate(zip(spots, _colours(len(spots)), strict=True)):
             axes.plot([spot.median, spot.high], [spot.quality] * 2, color=colour, linewidth=1.5)
             axes.plot([spot.median], [spot.quality], "o", color=colour, markersize=9)
             axes.annotate(
-                _short(spot.label, 30), (spot.median, spot.quality), (6, 8), textcoords="offset points"
+                _short(spot.label, 30),
+                (spot.median, spot.quality),
+                (6, -16 if turn % 2 else 8),  # of two that lie close neither hides the other's name
+                textcoords="offset points",
             )
         axes.set_xlim(left=0, right=max(spot.high for spot in spots) * 1.25 or 1)
         axes.margins(y=0.3)
-        axes.set_xlabel("milliseconds a question, median to 95th percentile")
+        axes.set_xlabel("ms a question, median to 95th percentile")
         axes.set_ylabel(metric)
 
     told = "; ".join(

@@ -23,6 +23,7 @@ from rag.evaluation.figures import Line, Picture, Point, Row, Spot
 from rag.evaluation.reliability import bins, calibration_error
 from rag.evaluation.separation import area, curve
 from rag.evaluation.tune import Tuned
+from rag.evaluation.verdict import shown_p
 from rag.report import render
 
 _WORST = 20
@@ -139,7 +140,7 @@ def _before_and_after(evaluation: Evaluation) -> Section:
     points = [Point(f"{name} reranking", i.mean, i.low, i.high) for name, i in found]
     gain = evaluation.gain()
     text = (
-        f"Gain {gain.mean:+.3f}, 95% interval {gain.low:+.3f} to {gain.high:+.3f}, p = {gain.p:.3f}: "
+        f"Gain {gain.mean:+.3f}, 95% interval {gain.low:+.3f} to {gain.high:+.3f}, {shown_p(gain.p)}: "
         f"{gain.wins} questions better, {gain.losses} worse, {gain.ties} the same. The two intervals below "
         "may overlap where the gain is sure: each question is compared with itself. "
         f"A gain below {evaluation.options.effect:g} would not be worth a change."
