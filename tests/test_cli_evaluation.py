@@ -39,9 +39,9 @@ def test_eval_with_a_failed_question_ends_with_1_and_says_so(run: Run, config: P
     path = here / "mine.jsonl"
     rows = [{"_id": "1", "text": "Where is the tea?", "relevant": ["kitchen/meals-and-kitchen.md"]}]
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"_id": "2", "text": "?!"}]))
-    done = run("eval", config, path, "--json")
-    assert (done.code, done.json["failed"], done.json["ranked"]) == (1, 1, 1)
-    assert "1 questions failed" in run("eval", config, path).out
+    done = run("eval", config, path, "--no-answers")
+    assert done.code == 1
+    assert "1 questions failed" in done.out
 
 
 def test_compare_prints_a_verdict_for_people_and_machines(run: Run, config: Path, here: Path) -> None:  # noqa: F811

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from rag.cli.render import console
 
+# Questions shown of each comparison; the report has more.
+_MOVED = 3
 _COLOURS = {"adopt": "green", "keep": "cyan", "not enough questions": "yellow"}
 
 
@@ -40,6 +42,10 @@ def render_comparison(found: Mapping[str, Any]) -> None:
         total = arm["latency_ms"].get("total", {"p50": 0.0})
         table.add_row(escape(arm["config"]), f"{arm['after'][metric]:.3f}", *told, f"{total['p50']:.0f}")
     out.print(table)
+    for one in found["comparisons"]:
+        for move in one["moved"][:_MOVED]:
+            gain = move["other"] - move["baseline"]
+            out.print(f"  {gain:+.3f}  {escape(one['config'])}  [dim]{escape(move['text'])}[/]")
     for one in found["refused"]:
         out.print(f"[red]refused[/] {escape(one['config'])}: {escape(one['reason'])}")
     _verdict("", found["verdict"])

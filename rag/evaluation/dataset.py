@@ -92,14 +92,6 @@ class Dataset:
         second = set(range(len(self.questions))) - set(first)
         return self._of(first), self._of(second)
 
-    def folds(self, count: int, seed: int) -> list[int]:
-        """The fold of each question, dealt out so that each gets its share of every kind."""
-        order = list(range(len(self.questions)))
-        random.Random(seed).shuffle(order)
-        order.sort(key=lambda i: str(self.questions[i].can_be_answered))
-        dealt = {place: turn % count for turn, place in enumerate(order)}
-        return [dealt[i] for i in range(len(order))]
-
     @property
     def labelled(self) -> tuple[LabelledQuestion, ...]:
         return tuple(question for question in self.questions if question.labelled)
