@@ -13,6 +13,7 @@ from rag.index import Index
 from rag.ingest import Ingestor, Progress, fingerprint, silent
 from rag.pipeline import Pipeline
 from rag.protocols import Chunker, Embedder, Generator, TokenEncoder
+from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.base import Parts as RerankerParts
 from rag.retrieval import IndexRetriever
 from rag.selection import Rule
@@ -56,7 +57,10 @@ class Assembly:
         self.index.check_whole()
         reranker = settings.reranker.build(RerankerParts(self.index.catalog, self.token_encoder))
         calibration = find_calibration(
-            reranker.card, self.embedder.card, settings.reranker.calibration, self.scored_with
+            reranker.card,
+            self.embedder.card,
+            settings.reranker.calibration,
+            self.scored_with(settings.reranker),
         )
         threshold = settings.reranker.threshold
         first = settings.retriever
@@ -87,13 +91,12 @@ class Assembly:
         if isinstance(self.embedder, SentenceTransformersEmbedder):
             self.embedder.load()
 
-    @property
-    def scored_with(self) -> dict[str, str]:
+    def scored_with(self, reranker: AnyRerankerSettings) -> dict[str, str]:
         """All that decides a candidate's score and evidence: what a calibration was fitted with."""
-        reranker = dict(self.settings.reranker)
-        read = {key: reranker[key] for key in _SCORING if reranker.get(key) is not None}
+        given = dict(reranker)
+        read = [f"{key}={given[key]}" for key in _SCORING if given.get(key) is not None]
         return {
-            "reranker": " ".join([self.settings.reranker.kind, *(f"{k}={v}" for k, v in read.items())]),
+            "reranker": " ".join([reranker.kind, *read]),
             "first_stage": self.settings.retriever.kind,
             "index": fingerprint(self.embedder.card, self.chunker),
         }

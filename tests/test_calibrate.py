@@ -238,7 +238,7 @@ def test_another_index_or_first_stage_warns_until_it_is_fitted_again(
     handbook_settings: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "c.yaml"
-    scored_with = Rag(handbook_settings).parts.scored_with
+    scored_with = Rag(handbook_settings).parts.scored_with(handbook_settings.reranker)
     entry = {"reranker": "late-interaction", "weights": {"score": 10.0}, "fitted_on": "a test"}
     changed = {**scored_with, "index": "another-model@1"}
     path.write_text(yaml.safe_dump({**entry, "fingerprint": changed}))

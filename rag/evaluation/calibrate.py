@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from rag.calibration import Calibration
@@ -15,7 +16,7 @@ from rag.errors import InputError
 from rag.evaluation.candidates import Judged, judged, usable
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
-from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, fit, platt, rounded, straighten
+from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, calibration_entry, fit, platt, rounded, straighten
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import naming
 from rag.evaluation.reliability import Bin, bins, calibration_error, log_loss
@@ -97,8 +98,13 @@ def calibrate(
         for row, h in zip(rows, held_out[chosen], strict=True)
     )
     proposal = propose(asked, wish, settings.reranker.top_k)
-    entry = _entry(
-        pipeline.calibration, fitted, proposal, rag.parts.scored_with, settings, dataset, len(rows)
+    entry = calibration_entry(
+        pipeline.reranker.card,
+        pipeline.calibration.transform,
+        fitted,
+        fitted_on=_told(len(rows), dataset),
+        fingerprint=rag.parts.scored_with(settings.reranker),
+        threshold=round(proposal.threshold, 4),
     )
     return Calibrated(
         config=config,
@@ -111,15 +117,13 @@ def calibrate(
         fitted=fitted,
         proposal=proposal,
         separation=area(asked),
-        entry=entry | {"reranker": pipeline.reranker.card.kind, "model": pipeline.reranker.card.model},
+        entry=entry,
         path=path,
         asked=asked,
     )
 
 
 def write(found: Calibrated) -> None:
-    import yaml
-
     head = (
         f"# Made by `rag calibrate {found.config}`; a config names it as reranker.calibration.\n"
         f"# Held out: calibration error {found.before.calibration_error:.4f} before, "
@@ -231,25 +235,6 @@ def _as_fit(calibration: Calibration) -> Fit:
     return Fit(calibration.weights, calibration.bias, calibration.isotonic)
 
 
-def _entry(
-    current: Calibration,
-    fitted: Fit,
-    proposal: Proposal,
-    scored_with: Mapping[str, str],
-    settings: Settings,
-    dataset: Dataset,
-    questions: int,
-) -> dict[str, Any]:
+def _told(questions: int, dataset: Dataset) -> str:
     drafted = f", {dataset.synthetic} of them synthetic" if dataset.synthetic else ""
-    entry: dict[str, Any] = {
-        "reranker": settings.reranker.kind,
-        "model": "",
-        "transform": current.transform,
-        "bias": fitted.bias,
-        "weights": dict(fitted.weights),
-        "isotonic": [list(corner) for corner in fitted.corners],
-        "threshold": round(proposal.threshold, 4),
-        "fitted_on": f"{questions} questions of {dataset.name}{drafted}",
-        "fingerprint": dict(scored_with),
-    }
-    return {key: value for key, value in entry.items() if value != []}
+    return f"{questions} questions of {dataset.name}{drafted}"

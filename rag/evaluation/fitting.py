@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]  # it has no stubs
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from rag.calibration import FEATURES
+from rag.calibration import FEATURES, Transform
 from rag.evaluation.candidates import Judged, usable
+from rag.types import RerankerCard
 
 Numbers = NDArray[np.float64]
 
@@ -93,6 +95,29 @@ def rounded(fitted: Fit) -> Fit:
         round(fitted.bias, _DIGITS),
         tuple(c for i, c in enumerate(corners) if i == 0 or c[0] > corners[i - 1][0]),
     )
+
+
+def calibration_entry(
+    card: RerankerCard,
+    transform: Transform,
+    fitted: Fit,
+    fitted_on: str,
+    fingerprint: Mapping[str, str],
+    threshold: float | None = None,
+) -> dict[str, Any]:
+    """As `rag.calibrations.CalibrationFile` reads it."""
+    entry = {
+        "reranker": card.kind,
+        "model": card.model,
+        "transform": transform,
+        "bias": fitted.bias,
+        "weights": dict(fitted.weights),
+        "isotonic": [list(corner) for corner in fitted.corners] or None,
+        "threshold": threshold,
+        "fitted_on": fitted_on,
+        "fingerprint": dict(fingerprint),
+    }
+    return {key: value for key, value in entry.items() if value is not None}
 
 
 def _corners(x: Numbers, y: Numbers) -> tuple[tuple[float, float], ...]:

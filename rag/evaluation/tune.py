@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from rag.api import Rag
 from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import Evaluation, Options, evaluate, open_for, summary_json
-from rag.evaluation.fitting import Fit, rounded
+from rag.evaluation.fitting import Fit, calibration_entry, rounded
 from rag.evaluation.naming import naming
 from rag.evaluation.statistics import Difference, difference
 from rag.evaluation.trials import Arm, Known, Trial, fits, front, look_up, measure_times, ranked, trials
@@ -85,10 +86,9 @@ def tune(
     best = front(tried)
     chosen = choose(best, budget_ms)
     cuts = _Cuts(known, {arm.name: arm for arm in arms}, ways, settings)
+    writer = _Writer(config, rag, choices, ways, train)
     written = {
-        trial: _write(
-            out / f"front-{number}", config, settings, choices, trial, ways, cuts.best(trial), rag, train
-        )
+        trial: writer.write(out / f"front-{number}", trial, cuts.best(trial))
         for number, trial in enumerate(_few(best, chosen), start=1)
     }
     search = Options(None, options.seed, options.k, options.effect, False, options.indexes)
@@ -254,54 +254,50 @@ def _few(best: Sequence[Trial], chosen: Trial) -> list[Trial]:
     return [trial for i, trial in enumerate(best) if i in places or trial == chosen]
 
 
-def _write(
-    folder: Path,
-    config: Path,
-    settings: Settings,
-    choices: Mapping[str, AnyRerankerSettings],
-    trial: Trial,
-    ways: Mapping[str, Mapping[str, Fit]],
-    cut: Cut,
-    rag: Rag,
-    train: Dataset,
-) -> Path:
-    """The config with what was chosen put in, and the calibration that it names."""
-    import yaml
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes a trial as a config: the user's own with what was chosen put in, and its calibration."""
 
-    folder.mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_load(config.read_text("utf-8")) or {}
-    reranker = choices[trial.reranker]
-    section = {
-        key: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-        for key, value in reranker.model_dump(exclude={"api_key"}, exclude_none=True).items()
-        if key == "kind" or key in reranker.model_fields_set
-    }
-    section |= {"threshold": cut.threshold}
-    section |= {"ratio": cut.ratio} if cut.ratio is not None else {}
-    if trial.evidence != "as configured":
-        section["calibration"] = str(folder / "calibration.yaml")
-        entry = _calibration(rag, reranker, trial, rounded(ways[trial.reranker][trial.evidence]), train)
-        (folder / "calibration.yaml").write_text(yaml.safe_dump(entry, sort_keys=False, width=110), "utf-8")
-    content["retriever"] = {"kind": trial.mode, "top_n": trial.depth, "rrf_k": trial.rrf_k}
-    content["reranker"] = section
-    path = folder / "config.yaml"
-    head = f"# Made by `rag tune {config}`: {trial.label}.\n"
-    path.write_text(head + yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True), "utf-8")
-    return path
+    config: Path
+    rag: Rag
+    choices: Mapping[str, AnyRerankerSettings]
+    ways: Mapping[str, Mapping[str, Fit]]
+    train: Dataset
+
+    def write(self, folder: Path, trial: Trial, cut: Cut) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        content = yaml.safe_load(self.config.read_text("utf-8")) or {}
+        reranker = self.choices[trial.reranker]
+        section = {**_given(reranker), "threshold": cut.threshold}
+        if cut.ratio is not None:
+            section["ratio"] = cut.ratio
+        if trial.evidence != "as configured":
+            section["calibration"] = str(folder / "calibration.yaml")
+            entry = yaml.safe_dump(self._calibration(reranker, trial), sort_keys=False, width=110)
+            (folder / "calibration.yaml").write_text(entry, "utf-8")
+        content["retriever"] = {"kind": trial.mode, "top_n": trial.depth, "rrf_k": trial.rrf_k}
+        content["reranker"] = section
+        path = folder / "config.yaml"
+        head = f"# Made by `rag tune {self.config}`: {trial.label}.\n"
+        path.write_text(
+            head + yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True), "utf-8"
+        )
+        return path
+
+    def _calibration(self, reranker: AnyRerankerSettings, trial: Trial) -> dict[str, Any]:
+        settings = self.rag.settings
+        retriever = settings.retriever.model_copy(update={"kind": trial.mode})
+        parts = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).parts
+        return calibration_entry(
+            parts.pipeline.reranker.card,
+            parts.pipeline.calibration.transform,
+            rounded(self.ways[trial.reranker][trial.evidence]),
+            fitted_on=f"{len(self.train.questions)} questions of {self.train.name}",
+            fingerprint=parts.scored_with(reranker),
+        )
 
 
-def _calibration(
-    rag: Rag, reranker: AnyRerankerSettings, trial: Trial, fitted: Fit, train: Dataset
-) -> dict[str, Any]:
-    retriever = rag.settings.retriever.model_copy(update={"kind": trial.mode})
-    parts = Rag(rag.settings.model_copy(update={"reranker": reranker, "retriever": retriever})).parts
-    card = parts.pipeline.reranker.card
-    return {
-        "reranker": card.kind,
-        "model": card.model,
-        "transform": parts.pipeline.calibration.transform,
-        "bias": fitted.bias,
-        "weights": dict(fitted.weights),
-        "fitted_on": f"{len(train.questions)} questions of {train.name}",
-        "fingerprint": parts.scored_with,
-    }
+def _given(reranker: AnyRerankerSettings) -> dict[str, Any]:
+    """A reranker's section as somebody wrote it: without the defaults, and without the key."""
+    dumped = reranker.model_dump(mode="json", exclude={"api_key"}, exclude_none=True)
+    return {key: value for key, value in dumped.items() if key == "kind" or key in reranker.model_fields_set}
