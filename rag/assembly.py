@@ -13,8 +13,8 @@ from rag.index import Index
 from rag.ingest import Ingestor, Progress, fingerprint, silent
 from rag.pipeline import Pipeline
 from rag.protocols import Chunker, Embedder, Generator, TokenEncoder
-from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.base import Parts as RerankerParts
+from rag.rerankers.base import RerankerSettings
 from rag.retrieval import IndexRetriever
 from rag.selection import Rule
 from rag.settings import Settings
@@ -91,12 +91,12 @@ class Assembly:
         if isinstance(self.embedder, SentenceTransformersEmbedder):
             self.embedder.load()
 
-    def scored_with(self, reranker: AnyRerankerSettings) -> dict[str, str]:
+    def scored_with(self, reranker: RerankerSettings) -> dict[str, str]:
         """All that decides a candidate's score and evidence: what a calibration was fitted with."""
         given = dict(reranker)
         read = [f"{key}={given[key]}" for key in _SCORING if given.get(key) is not None]
         return {
-            "reranker": " ".join([reranker.kind, *read]),
+            "reranker": " ".join([given["kind"], *read]),
             "first_stage": self.settings.retriever.kind,
             "index": fingerprint(self.embedder.card, self.chunker),
         }

@@ -21,6 +21,7 @@ from rag.evaluation.tune import Tuned, choose, tune, tuned_json
 from rag.fusion import reciprocal_rank_fusion
 from rag.ingest import silent
 from rag.report import render
+from rag.settings import RetrieverSettings
 
 OPTIONS = Options(answers=False)
 
@@ -84,6 +85,7 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
         arm = Arm(settings.reranker.kind, pipeline.reranker, pipeline.calibration)
         fitted = Fit(arm.calibration.weights, arm.calibration.bias, arm.calibration.isotonic)
         first = settings.retriever
+        assert isinstance(first, RetrieverSettings)
         for question in data.questions:
             # One at a time: in bf16 a vector depends, in its last bits, on what was encoded with it.
             (one,) = look_up(pipeline, rag.parts.index, [arm], Dataset("one", (question,)), named, silent)
