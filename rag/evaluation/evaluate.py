@@ -223,15 +223,18 @@ def question_json(one: Scored) -> dict[str, Any]:
     }
 
 
-def cost(scored: Iterable[Scored]) -> dict[str, float | int]:
-    """What hosted services count: search units of rerankers, tokens of language models."""
+def cost(scored: Iterable[Scored]) -> dict[str, float | int | None]:
+    """What hosted services bill: search units and tokens of rerankers, tokens of language models. In money
+    where the trace knows a price, else None."""
     traces = [one.line["trace"] for one in scored if not one.failed]
     reranked = [trace["rerank"] for trace in traces if trace.get("rerank")]
     written = [trace["generate"] for trace in traces if trace.get("generate")]
     units = sum(rerank["units"] for rerank in reranked)
+    prices = [price for rerank in reranked if (price := rerank.get("cost")) is not None]
     return {
         "rerank_units": round(units, 6),
         "rerank_units_per_question": round(units / len(traces), 6) if traces else 0.0,
+        "rerank_cost": round(sum(prices), 6) if prices else None,
         "prompt_tokens": sum(generate["prompt_tokens"] or 0 for generate in written),
         "completion_tokens": sum(generate["completion_tokens"] or 0 for generate in written),
     }

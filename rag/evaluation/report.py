@@ -480,7 +480,7 @@ def _times(evaluations: Sequence[Evaluation]) -> Table:
         for stage in stages
     ]
     costs = [cost(e.scored) for e in evaluations]
-    rows += [(name.replace("_", " "), *(f"{c[name]:,.6g}" for c in costs)) for name in costs[0]]
+    rows += [(name.replace("_", " "), *(_shown(c[name]) for c in costs)) for name in costs[0]]
     return Table("Time and cost", ("", *(e.config for e in evaluations)), rows)
 
 
