@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -67,7 +68,7 @@ def report(claim: Claim, data: Path | None) -> str:
 def judge(claim: Claim, data: Path | None) -> tuple[str, str]:
     if claim.dataset and (data is None or not (data / claim.dataset).is_dir()):
         return "SKIP", f"needs {claim.dataset} in --data"
-    found = figure(_run(claim.command.format(data=data)), claim.figure.split("."))
+    found = figure(_run(claim.command.replace("{data}", shlex.quote(str(data)))), claim.figure.split("."))
     difference = found - claim.expected
     # Rounded as it is claimed: .0050000001 is not beyond .005.
     word = "OK" if round(abs(difference), 6) <= claim.tolerance else "DIFF"
@@ -83,15 +84,19 @@ def figure(document: Any, path: Sequence[str]) -> float:
 @cache
 def _run(command: str) -> Any:
     """Once for all figures that it gives. rag's exit code 1 comes with an error document."""
-    done = subprocess.run(_arguments(command), capture_output=True, text=True, cwd=ROOT, check=False)
+    with TemporaryDirectory() as fresh:
+        arguments = _arguments(command, fresh)
+        done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
         raise SystemExit(f"{command} failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
     return json.loads(done.stdout)
 
 
-def _arguments(command: str) -> list[str]:
+def _arguments(command: str, fresh: str) -> list[str]:
+    """An evaluation goes into a folder of its own: where it lay before, it would take its answers over."""
     program, *arguments = shlex.split(command)
-    return [*(RAG if program == "rag" else [program]), *arguments]
+    out = ["--out", fresh] if arguments[:1] == ["eval"] else []
+    return [*(RAG if program == "rag" else [program]), *arguments, *out]
 
 
 def _options() -> argparse.Namespace:
