@@ -79,9 +79,9 @@ def test_the_tables_default_column_is_what_the_results_claim() -> None:
         if (cells := [cell.strip() for cell in row.strip("| ").split("|")]) and re.match(r"\d", cells[-1])
     }
     before, after = re.findall(r"^ ndcg@10 +(\S+) +(\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)[0]
-    expected = {claim.claim: claim.expected for claim in CLAIMS}
-    assert float(before) == expected["handbook: hybrid, nDCG@10"]
-    assert float(after) == expected["handbook: default, nDCG@10"]
+    figures = {claim.claim: claim.expected for claim in CLAIMS}
+    assert float(before) == figures["handbook: hybrid, nDCG@10"]
+    assert float(after) == figures["handbook: default, nDCG@10"]
     compared = 0
     for name, expected in claimed.items():
         assert shown[name.removesuffix(": default, nDCG@10")] == pytest.approx(expected, abs=0.0006)
