@@ -119,6 +119,15 @@ def test_questions_that_got_worse_are_listed_the_worst_first() -> None:
     assert listed.index("Question q001?") < listed.index("Question q002?") < listed.index("Question q003?")
 
 
+def test_kinds_of_questions_are_told_apart_where_the_dataset_has_them() -> None:
+    asked = [question("q1", kind="table"), question("q2", kind="number"), question("q3", "", kind="number")]
+    told = [line("q1", before=with_relevant_at(4)), line("q2"), line("q3", found=False)]
+    _, page = shown(evaluation(told, questions=asked))
+    words = " ".join(page.text[page.text.rindex("By kind of question") :].split())
+    assert "number21.0001.0001" in words
+    assert "table10.4311.0001" in words
+
+
 def test_synthetic_questions_failures_and_missing_documents_are_told_on_top() -> None:
     asked = [question("q1", synthetic=True), question("q2")]
     found = evaluation([line("q1"), failed("q2")], questions=asked)

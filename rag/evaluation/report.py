@@ -128,6 +128,7 @@ def _evaluation_sections(evaluation: Evaluation) -> list[Section | None]:
         if evaluation.ranked and evaluation.latency()
         else None,
         _worse_section(evaluation),
+        _kinds_section(evaluation),
         Section("All measures", table=_measures(evaluation)) if evaluation.ranked else None,
         Section("Answers", table=_answers([evaluation])),
         Section("Time and cost", table=_times([evaluation])),
@@ -283,6 +284,29 @@ def _worse_section(evaluation: Evaluation) -> Section:
     more = [f"The {_WORST} that lost most, of {len(worse)}."] if len(worse) > _WORST else []
     columns = ("question", "before", "after", "gain", "id")
     return Section("Questions that got worse", more, table=Table("Questions that got worse", columns, rows))
+
+
+def _kinds_section(evaluation: Evaluation) -> Section | None:
+    """Where the dataset says of what kind its questions are."""
+    kinds = sorted({one.question.kind for one in evaluation.scored if one.question.kind})
+    if len(kinds) < 2:
+        return None
+    rows = [
+        _kind_row(kind, [o for o in evaluation.scored if o.question.kind == kind], evaluation)
+        for kind in kinds
+    ]
+    columns = ("kind", "questions", f"{evaluation.metric} before", "after", "found")
+    return Section("By kind of question", table=Table("By kind of question", columns, rows))
+
+
+def _kind_row(kind: str, asked: Sequence[Scored], evaluation: Evaluation) -> Row:
+    ranked, metric = [one for one in asked if one.after], evaluation.metric
+    before, after = (
+        f"{sum(getattr(one, which)[metric] for one in ranked) / len(ranked):.3f}" if ranked else "–"
+        for which in ("before", "after")
+    )
+    found = sum(bool(one.answer and one.answer.found) for one in asked)
+    return (kind, len(asked), before, after, found)
 
 
 def _gain(one: Scored, metric: str) -> float:
