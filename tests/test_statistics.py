@@ -62,6 +62,15 @@ def test_the_interval_is_scipys_percentile_bootstrap_but_for_the_draw() -> None:
     assert found.mean == pytest.approx(values.mean())
 
 
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """A few questions make the percentile bootstrap a little narrow; a hundred are enough."""
+    rng = np.random.default_rng(8)
+    truth = float(ndcg_like(np.random.default_rng(0), (400_000,)).mean())
+    found = [interval(ndcg_like(rng, (100,)), seed, rounds=400) for seed in range(400)]
+    held = np.mean([one.low <= truth <= one.high for one in found])
+    assert 0.91 <= held <= 0.98
+
+
 def test_holms_correction_on_the_textbooks_cases() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])

@@ -151,8 +151,9 @@ def calibrate(
     with showing_progress(quiet=as_json) as progress:
         found = fit(Settings.load(config), str(config), data, path, wish, seed, indexes, progress)
         write(found)
-        write_report(calibration_page(found), Path("runs/calibrate") / path.stem)
-    print_json(calibrated_json(found)) if as_json else render_calibration(calibrated_json(found))
+        folder = Path("runs/calibrate") / path.stem
+        write_report(calibration_page(found), folder)
+    print_json(calibrated_json(found)) if as_json else render_calibration(calibrated_json(found), folder)
 
 
 @commands.command()
@@ -193,7 +194,7 @@ def tune(
     with showing_progress(quiet=as_json) as progress:
         found = search_settings(settings, config, more, data, budget_ms, folder, options, progress)
         write_report(tuning_page(found), folder)
-    print_json(tuned_json(found)) if as_json else render_tuning(tuned_json(found))
+    print_json(tuned_json(found)) if as_json else render_tuning(tuned_json(found), folder)
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -92,7 +93,7 @@ def _shown(value: float | int) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value}"
 
 
-def render_calibration(found: Mapping[str, Any]) -> None:
+def render_calibration(found: Mapping[str, Any], folder: Path) -> None:
     out = console()
     _warn(found)
     table = Table("held out", "log loss", "calibration error", "ndcg@10", box=None)
@@ -113,9 +114,10 @@ def render_calibration(found: Mapping[str, Any]) -> None:
     out.print(
         f"written to {escape(found['path'])}; use it by `reranker: {{calibration: {escape(found['path'])}}}`"
     )
+    out.print(f"report in {escape(str(folder))}")
 
 
-def render_tuning(found: Mapping[str, Any]) -> None:
+def render_tuning(found: Mapping[str, Any], folder: Path) -> None:
     out = console()
     _warn(found)
     table = Table("front", "ms", "chosen by", "judged by", box=None)
@@ -135,6 +137,7 @@ def render_tuning(found: Mapping[str, Any]) -> None:
     out.print(f"threshold {chosen['threshold']:.4f}, ratio {chosen['ratio'] or 'none'}")
     _verdict("", found["verdict"])
     out.print(f"{found['tried']} settings tried; written to {escape(found['path'])}")
+    out.print(f"report in {escape(str(folder))}")
 
 
 def render_drafts(found: Mapping[str, Any]) -> None:
