@@ -189,7 +189,9 @@ def test_a_precision_that_nothing_reaches_is_no_separation() -> None:
 def test_a_false_answer_rate_needs_questions_without_an_answer() -> None:
     only = [one for one in APART if one.answerable]
     assert "without a question that has no answer" in propose(only, Wish(false_answers=0.1), 5).text
-    assert propose(only, Wish(), 5).false_answers is None
+    found = propose(only, Wish(), 5)
+    assert found.false_answers is None
+    assert "nothing is known of false answers" in found.text
     assert area(only) is None
 
 

@@ -90,6 +90,8 @@ def _told(asked: Sequence[Asked], threshold: float | None, wished: str, top_k: i
     effect = f"at {used:.4f} {kept:.0%} of the questions with an answer keep a relevant passage"
     if false is not None:
         effect += f", and {false:.0%} of those without are answered"
+    else:
+        effect += "; the dataset has no question without an answer, so nothing is known of false answers"
     effect += f"; {precision:.0%} of the passages used are relevant"
     if threshold is None:
         return Proposal(
