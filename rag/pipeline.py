@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rag.calibration import Calibration
 from rag.errors import InputError
@@ -12,7 +12,7 @@ from rag.filters import Where
 from rag.ledger import ledger
 from rag.prompt import NOT_FOUND, cite
 from rag.protocols import Embedder, Generator, Reranker, Retriever
-from rag.reranking import rerank
+from rag.reranking import Calibrations, rerank
 from rag.selection import Rule, select
 from rag.types import (
     Answer,
@@ -34,7 +34,10 @@ MOST_CHARACTERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The five hops of a question. Immutable, so any number of threads may ask at once."""
+    """The five hops of a question. Immutable, so any number of threads may ask at once.
+
+    `others`: calibrations of the rerankers that may score in place of `reranker`, or before it.
+    """
 
     embedder: Embedder
     retriever: Retriever
@@ -42,6 +45,7 @@ class Pipeline:
     calibration: Calibration
     rule: Rule
     generator: Callable[[], Generator]
+    others: Calibrations = field(default_factory=dict)
 
     def ask(self, text: str, where: Where | None = None) -> Answer:
         return self.ask_many([text], where)[0]
@@ -82,7 +86,7 @@ class Pipeline:
     def rerank(
         self, question: Question, candidates: Sequence[Candidate]
     ) -> tuple[Sequence[Passage], RerankTrace]:
-        return rerank(self.reranker, self.calibration, question, candidates)
+        return rerank(self.reranker, self.calibration, question, candidates, self.others)
 
     def select(self, passages: Sequence[Passage]) -> Selection:
         return select(passages, self.rule)
@@ -150,8 +154,10 @@ class Pipeline:
 
     def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:
         notes = []
-        if reranked.status == "skipped":
+        if not reranked.candidates:
             notes.append("the first stage found nothing: `rag status` shows what the index holds")
+        if reranked.status in ("late", "degraded"):
+            notes.append(f"reranking was {reranked.status}: {reranked.reason}")
         if reranked.encoded:
             notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:

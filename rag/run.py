@@ -14,13 +14,13 @@ from typing import Any
 
 from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, ServiceError
 from rag.ingest import Progress, silent
 from rag.journal import AnswerLine, Journal
 from rag.questions import AskedQuestion, read_questions
-from rag.record import counts, outcomes, provenance, stage_times
+from rag.record import counts, outcomes, provenance, spent, stage_times
 from rag.report import report_html
-from rag.settings import Settings
+from rag.settings import RetrieverSettings, Settings
 from rag.types import IngestReport
 
 
@@ -81,6 +81,7 @@ def _results(
         "seconds": seconds,
         "counts": counts(questions, answers),
         "milliseconds": stage_times(answers),
+        "spent": spent(answers),
     }
 
 
@@ -97,7 +98,7 @@ def _ingest(rag: Rag, progress: Progress) -> IngestReport | None:
     where = rag.settings.run
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
-    if not rag.parts.index.catalog.counts()[0]:
+    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.parts.index.catalog.counts()[0]:
         raise ConfigError(
             f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
         )
@@ -146,4 +147,6 @@ def _answer(rag: Rag, question: AskedQuestion) -> AnswerLine:
     except ConfigError:
         raise
     except RagError as error:
+        if isinstance(error, ServiceError) and error.hopeless:
+            raise  # every other question would fail like this one
         return {"_id": question.id, "question": question.text, **error_json(error)}

@@ -24,10 +24,13 @@ from rag.errors import ConfigError
 from rag.generators import GeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
+from rag.policy import PolicySettings
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.retrieval import Mode
+from rag.retrievers import RemoteRetrieverSettings
 from rag.selection import Order
+from rag.services import NetworkSettings, without_password
 from rag.stores import StoreSettings
 from rag.stores.chroma import EmbeddedStoreSettings
 
@@ -42,6 +45,9 @@ class RetrieverSettings(BaseModel, frozen=True, extra="forbid"):
     kind: Mode = "hybrid"
     top_n: PositiveInt = 50
     rrf_k: PositiveInt = 60
+
+
+AnyRetrieverSettings = Annotated[RetrieverSettings | RemoteRetrieverSettings, Field(discriminator="kind")]
 
 
 class SelectionSettings(BaseModel, frozen=True, extra="forbid"):
@@ -70,11 +76,13 @@ class Settings(BaseSettings):
     loader: LoaderSettings = LoaderSettings()
     chunker: ChunkerSettings = StructureSettings()
     embedder: EmbedderSettings = SentenceTransformersSettings()
-    retriever: RetrieverSettings = RetrieverSettings()
+    retriever: AnyRetrieverSettings = RetrieverSettings()
     reranker: AnyRerankerSettings = LateInteractionSettings()
+    policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
     generator: GeneratorSettings = ExtractiveSettings()
     run: RunSettings = RunSettings()
+    network: NetworkSettings = NetworkSettings()
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
@@ -120,15 +128,14 @@ def resolved(settings: Settings, path: str | Path | None = None) -> Iterator[tup
 
 def public(settings: Settings) -> dict[str, dict[str, Any]]:
     """The settings as plain values, without secrets."""
-    return {
-        name: {key: _public(value) for key, value in section if key not in _SECRETS or value is not None}
-        for name, section in settings
-    }
+    return {name: _public(section) for name, section in settings}
 
 
 def _public(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return "(set)"
+    if isinstance(value, BaseModel):
+        return {key: _public(item) for key, item in value if key not in _SECRETS or item is not None}
     if isinstance(value, Path):
         return str(value)
     return [_public(item) for item in value] if isinstance(value, tuple) else value
@@ -155,6 +162,19 @@ def _refuse_secrets(content: Mapping[str, Any], path: Path) -> None:
                 raise ConfigError(
                     f"{path}: {section}.{key} is a secret: set it as {variable} in the environment"
                 )
+        if isinstance(fields, Mapping) and (key := _inner_secret(list(fields.values()))):
+            raise ConfigError(
+                f"{path}: {section} holds an {key}, which is a secret: put it into a variable of the "
+                "environment, and the variable's name into key_env"
+            )
+
+
+def _inner_secret(value: Any) -> str:
+    """The key of the first secret somewhere inside."""
+    if isinstance(value, Mapping):
+        found = next((key for key in _SECRETS if value.get(key) is not None), "")
+        return found or _inner_secret(list(value.values()))
+    return next(filter(None, map(_inner_secret, value)), "") if isinstance(value, list) else ""
 
 
 def _check_sections(content: Mapping[str, Any], path: str | Path | None) -> None:
@@ -162,8 +182,14 @@ def _check_sections(content: Mapping[str, Any], path: str | Path | None) -> None
     known = list(Settings.model_fields)
     if wrong := [section for section in content if section not in known]:
         raise ConfigError(
-            "\n".join(f"unknown section {name!r} in {path}{_nearest(name, known)}" for name in wrong)
+            "\n".join(f"unknown section {name!r} in {path}{_at_home(name, known)}" for name in wrong)
         )
+
+
+def _at_home(name: str, known: list[str]) -> str:
+    """A key without its section, or a section misspelt."""
+    homes = [section for section in known if name in _keys(section)]
+    return f": it is a key of {' and of '.join(homes)}" if homes else _nearest(name, known)
 
 
 def _check_environment() -> None:
@@ -241,8 +267,12 @@ def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path 
         tag = item["ctx"]["tag"]
         return f"{section}.kind{where}: there is no {tag!r}{_nearest(tag, sorted(kinds))}"
     # What was given is shown unless it is, or may hold, a secret.
-    shown = "" if key in _SECRETS or isinstance(item["input"], Mapping) else f", got {item['input']!r}"
+    shown = "" if key in _SECRETS or isinstance(item["input"], Mapping) else f", got {_shown(item['input'])}"
     return f"{name}{where}: {item['msg']}{shown}"
+
+
+def _shown(value: Any) -> str:
+    return without_password(repr(value))
 
 
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:

@@ -154,6 +154,7 @@ def test_yaml_without_sections_is_refused(written: Path, text: str) -> None:
         ("retriever: {topn: 3}", "unknown key 'retriever.topn'", "'top_n'"),
         ("loader: {max_byte: 3}", "unknown key 'loader.max_byte'", "'max_bytes'"),
         ("store: {kind: embeded}", "there is no 'embeded'", "'embedded'"),
+        ("retriever: {kind: hybird}", "there is no 'hybird'", "'hybrid'"),
         ("top_k: 3", "unknown section 'top_k'", "reranker"),
     ],
 )
@@ -196,7 +197,6 @@ def test_a_key_of_another_kind_in_the_environment_is_refused(monkeypatch: pytest
         ("reranker: {top_k: null}", "reranker.top_k", "None", "integer"),
         ("reranker: {threshold: 1.5}", "reranker.threshold", "1.5", "less than or equal to 1"),
         ("reranker: {precision: 2bit}", "reranker.precision", "'2bit'", "'1bit' or 'float'"),
-        ("retriever: {kind: semantic}", "retriever.kind", "'semantic'", "'hybrid', 'dense' or 'lexical'"),
         ("selection: {order: random}", "selection.order", "'random'", "'relevance', 'document' or 'edges'"),
         ("selection: {budget: -5}", "selection.budget", "-5", "greater than 0"),
         ("loader: {exclude: 7}", "loader.exclude", "7", "tuple"),
