@@ -165,7 +165,7 @@ class Endpoint:
         try:
             return _parsed(response.content)
         except (ValueError, RecursionError) as error:
-            start = response.text[:80] or "nothing"
+            start = self.account.without_key(response.text)[:80] or "nothing"
             raise self.account.nonsense(f"what came is not JSON: {start}", request) from error
 
 

@@ -16,18 +16,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, SecretStr, StringConstraints
 
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
 
 if TYPE_CHECKING:
     import openai
 
-# Without a name or password in it: an address is shown, logged and written into run records.
-Address = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"),
-]
+_ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
+
+
+def _checked_address(text: str) -> str:
+    """An address is shown, logged and written into run records: nothing secret may stand in it."""
+    if not _ADDRESS.fullmatch(text.strip()):
+        raise ValueError(
+            "expected an address such as http://host:8000/v1, without name, password or query: "
+            "a key belongs into the environment"
+        )
+    return text.strip()
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
 Variable = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 _LONGEST_MESSAGE = 300
@@ -83,18 +92,18 @@ class Account:
         return ProtocolError(told, provider=self.provider)
 
     def _tell(self, message: str, status: int | None = None, request: str = "", remedy: str = "") -> str:
-        said = " ".join(self._without_key(message).split())
+        said = " ".join(self.without_key(message).split())
         if len(said) > _LONGEST_MESSAGE:
             said = f"{said[:_LONGEST_MESSAGE]}…"
         told = (
             f"{self.provider} refused with status {status}: {said}" if status else f"{self.provider} {said}"
         )
         if request:
-            told = f"{told.rstrip('.')} (request {self._without_key(request)[:_LONGEST_ID]})"
+            told = f"{told.rstrip('.')} (request {self.without_key(request)[:_LONGEST_ID]})"
         remedy = remedy or _REMEDIES.get(status or 0, "").format(names=self.names)
         return f"{told.rstrip('.')}. {remedy}." if remedy else told
 
-    def _without_key(self, text: str) -> str:
+    def without_key(self, text: str) -> str:
         return text.replace(self.key.get_secret_value(), "[key]")
 
 
@@ -156,7 +165,8 @@ def forbid_downloads() -> None:
 
 def without_password(text: str) -> str:
     """An address with a name and password in it, made fit to be shown."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
+    shown = re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
+    return re.sub(r"(?<=://)([^?\s'\"]*)\?[^\s'\"]*", r"\1?***", shown)
 
 
 def host_of(url: str) -> str:

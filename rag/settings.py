@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
@@ -246,6 +246,7 @@ def _explain(error: ValidationError, content: Mapping[str, Any], path: str | Pat
 
 def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path | None) -> str:
     section, *rest = [str(part) for part in item["loc"]]
+    place = rest.copy()
     kinds = {kind for model in _models(section) for kind in _kinds(model)}
     kind = rest.pop(0) if rest and rest[0] in kinds else ""
     name = ".".join([section, *rest])
@@ -253,22 +254,40 @@ def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path 
     in_file = f" in {path}" if path is not None else ""
     where = f" in {variable}" if (variable := _variable(section, key)) else in_file
     if item["type"] == "extra_forbidden":
-        mine = {
-            key
-            for model in _models(section)
-            if not kind or kind in _kinds(model)
-            for key in model.model_fields
-        }
+        mine = {key for model in _models_at(section, place[:-1]) for key in model.model_fields}
         line = f"unknown key {name!r}{where}{_nearest(rest[-1], sorted(mine))}"
         if key in _section(content, section) and (switch := _variable(section, "kind")):
             line += f" ({switch} changed the kind to {kind}, and the file's keys belong to another)"
         return line
     if item["type"] == "union_tag_invalid":
         tag = item["ctx"]["tag"]
-        return f"{section}.kind{where}: there is no {tag!r}{_nearest(tag, sorted(kinds))}"
+        there = sorted({kind for model in _models_at(section, place) for kind in _kinds(model)})
+        return f"{name}.kind{where}: there is no {tag!r}{_nearest(tag, there)}"
     # What was given is shown unless it is, or may hold, a secret.
-    shown = "" if key in _SECRETS or isinstance(item["input"], Mapping) else f", got {_shown(item['input'])}"
+    shown = (
+        ""
+        if {*_SECRETS} & {*rest} or isinstance(item["input"], Mapping)
+        else f", got {_shown(item['input'])}"
+    )
     return f"{name}{where}: {item['msg']}{shown}"
+
+
+def _models_at(section: str, place: Sequence[str]) -> list[type[BaseModel]]:
+    """The settings that may stand there: `place` is a path of keys, kinds and numbers of a list."""
+    models = _models(section)
+    for part in place:
+        if of_kind := [model for model in models if part in _kinds(model)]:
+            models = of_kind
+        elif not part.isdigit():
+            fields = [model.model_fields[part] for model in models if part in model.model_fields]
+            models = [model for field in fields for model in _models_in(field.annotation)]
+    return models
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,46 @@ def test_everything_that_is_wrong_is_told_at_once(written: Path) -> None:
     lines = refusal(written, "reranker: {top_k: 0, ratio: 7}\nretriever: {top_n: x}").splitlines()
     assert len(lines) == 3
     assert len(refusal(written, "stoer: {}\nretreiver: {}").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "policy: {fallback: [{kind: voyage, modle: x}]}",
+            "unknown key 'policy.fallback.0.voyage.modle' in .*: did you mean 'model'",
+        ),
+        (
+            "policy: {fallback: [voyag]}",
+            "policy.fallback.0.kind in .*: there is no 'voyag': did you mean 'voyage'",
+        ),
+        ("policy: {skip_when: {few: 3}}", "policy.skip_when.few' in .*: there are candidates, margin"),
+        ("policy: {prices: [{provider: x, units: 3}]}", "prices.0.units' in .*: did you mean 'unit'"),
+        ("policy: {cascade: [none]}", "cascade: none needs top_k"),
+        ("policy: {fallback: [{kind: voyage, api_key: x}]}", "policy holds an api_key, which is a secret"),
+    ],
+)
+def test_what_is_wrong_inside_a_section_is_told_as_well(written: Path, text: str, said: str) -> None:
+    assert re.search(said, refusal(written, text))
+
+
+@pytest.mark.parametrize("text", ["http://me:{}@host/v1", "http://host/v1?key={}"])
+@pytest.mark.parametrize(
+    "section",
+    ["reranker: {{kind: voyage, base_url: '{}'}}", "policy: {{fallback: [{{kind: http, base_url: '{}'}}]}}"],
+)
+def test_an_address_with_a_password_or_a_query_is_refused(written: Path, text: str, section: str) -> None:
+    message = refusal(written, section.format(text.format("hush")))
+    assert "a key belongs into the environment" in message
+    assert "hush" not in message
+
+
+def test_a_list_and_a_word_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_POLICY__FALLBACK", '["cross-encoder", "none"]')
+    monkeypatch.setenv("RAG_RERANKER__KIND", "voyage")
+    settings = Settings.load()
+    assert [other.kind for other in settings.policy.fallback] == ["cross-encoder", "none"]
+    assert settings.reranker.kind == "voyage"
 
 
 # --- secrets -------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS score (key BLOB PRIMARY KEY, value BLOB NOT NULL, use
 CREATE INDEX IF NOT EXISTS score_by_use ON score (used);
 """
 # A cache that has to be waited for is none.
-_BUSY_S = 0.5
+_BUSY_S = 0.05
 _USE_IS_NOTED_EVERY_S = 3600
 _IDS_A_QUERY = 500
 

@@ -23,6 +23,8 @@ class Cascade:
         return self._then.card
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
+        if len(candidates) <= self._keep:
+            return self._then.score(question, candidates)
         everyone = range(len(candidates))
         first = self._first.score(question, candidates)
         best = sorted(_best(first, candidates)[: self._keep])

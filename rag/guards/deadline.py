@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from rag.errors import InputError
-from rag.guards.layers import Layer, layered
+from rag.guards.layers import Layer, layered, unread
 from rag.parallel import Gathering
 from rag.protocols import Reranker
 from rag.types import Candidate, Question, RerankerCard, Scores
@@ -46,6 +46,10 @@ class Batches:
         return self._inner.card
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
+        if question.until is not None and time.monotonic() >= question.until:
+            # Not even begun: a call that nobody waits for would still be paid.
+            reason = _lateness(0, len(candidates), self.card, None)
+            return replace(unread(candidates), status="late", reason=reason)
         size = self._size or len(candidates)
         calls = [range(at, min(at + size, len(candidates))) for at in range(0, len(candidates), size)]
         if question.until is None and len(calls) == 1:
