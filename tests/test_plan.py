@@ -125,8 +125,10 @@ def test_a_run_stops_at_the_first_refusal_that_all_questions_would_meet(
 
 
 def test_a_run_goes_on_after_a_refusal_of_one_question(folder: Path, rerank_server: RerankServer) -> None:
-    given = settings(folder, rerank_server)
+    voyage = {"kind": "voyage", "base_url": f"{rerank_server.url}/voyage/v1", "api_key": KEY}
+    given = settings(folder, rerank_server, reranker=voyage)
     run(given, "test.yaml")
     (folder / "out" / "answers.jsonl").unlink()
-    rerank_server.plan(None, None, *[Say(400, {"message": "too long"})] * 2)
+    # What makes the model ready, the first question's vector, its reranking.
+    rerank_server.plan(None, None, Say(400, {"detail": "too long"}))
     assert (run(given, "test.yaml").failed, run(given, "test.yaml").failed) == (1, 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
 from rag.http import open_client, remaining, retry_after
-from rag.rerankers.base import Parts
+from rag.rerankers.base import Demand, Parts
 from rag.rerankers.fields import as_yaml
 from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, first_problem, in_order
 from rag.services import Account
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_DOCUMENTS_A_UNIT = 100
+
 
 class CohereRerankerSettings(HostedSettings, frozen=True):
     provider: ClassVar[str] = "Cohere"
@@ -32,6 +34,12 @@ class CohereRerankerSettings(HostedSettings, frozen=True):
     kind: Literal["cohere"]
     model: str = "rerank-v3.5"
     max_tokens_per_doc: PositiveInt | None = None
+
+    def demand(self, candidates: int) -> Demand:
+        """A unit is a hundred documents of one call; a document of more than 500 tokens counts as several."""
+        whole, rest = divmod(candidates, self.documents_per_call)
+        units = whole * -(-self.documents_per_call // _DOCUMENTS_A_UNIT) + -(-rest // _DOCUMENTS_A_UNIT)
+        return Demand(super().demand(candidates).calls, units)
 
     def build(self, parts: Parts) -> CohereReranker:
         import cohere  # 0.5 s that nobody without this part should wait for
@@ -69,7 +77,7 @@ class CohereReranker:
                 query=question.text,
                 documents=documents,
                 request_options={
-                    "timeout_in_seconds": remaining(question.until, self._settings.timeout_s),  # type: ignore[typeddict-item]  # declared as int, used as a float
+                    "timeout_in_seconds": self._seconds(question),
                     "additional_body_parameters": self._limit(),
                 },
             )
@@ -79,6 +87,9 @@ class CohereReranker:
         for warning in answer.warnings():
             _log.warning("Cohere warns: %s", warning)
         return Scores(values, units=answer.units())
+
+    def _seconds(self, question: Question) -> int:
+        return remaining(question.until, self._settings.timeout_s)  # type: ignore[return-value]  # the SDK declares an int and takes a float
 
     def _limit(self) -> dict[str, int]:
         limit = self._settings.max_tokens_per_doc
