@@ -175,10 +175,14 @@ def _refusal(account: Account, response: httpx.Response, request: str) -> Servic
     except (ValueError, RecursionError):
         body = response.text
     message, code = _told(body)
+    # llama.cpp's answer to a pair beyond its batch: it would be the same tomorrow.
+    too_large = "too large to process" in message
     return account.failure(
         message or response.reason_phrase or "no reason given",
         response.status_code,
-        permanent="insufficient_quota" in code,
+        permanent=too_large,
+        quota="insufficient_quota" in code,
+        remedy="Make smaller chunks, or start the server with a larger batch (-ub)" if too_large else "",
         retry_after=retry_after(response.headers),
         request=request,
     )

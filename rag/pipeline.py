@@ -156,8 +156,6 @@ class Pipeline:
         notes = []
         if not reranked.candidates:
             notes.append("the first stage found nothing: `rag status` shows what the index holds")
-        if reranked.status in ("late", "degraded"):
-            notes.append(f"reranking was {reranked.status}: {reranked.reason}")
         if reranked.encoded:
             notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:

@@ -16,7 +16,7 @@ from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
 from rag.errors import ConfigError, RagError, ServiceError
 from rag.ingest import Progress, silent
-from rag.journal import AnswerLine, Journal
+from rag.journal import AnswerLine, Journal, makeshift
 from rag.questions import AskedQuestion, read_questions
 from rag.record import counts, outcomes, provenance, spent, stage_times
 from rag.report import report_html
@@ -26,7 +26,8 @@ from rag.types import IngestReport
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held."""
+    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held.
+    `makeshift`: answers whose reranking was late or degraded."""
 
     out: str
     questions: int
@@ -35,6 +36,7 @@ class RunSummary:
     failed: int
     resumed: int
     discarded: int
+    makeshift: int
     seconds: float
 
 
@@ -57,6 +59,7 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
         **outcomes(answers),
         resumed=len(kept),
         discarded=earlier - len(kept),
+        makeshift=sum(map(makeshift, answers)),
         seconds=seconds,
     )
 

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, SecretStr, StringConstraints
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
@@ -71,15 +72,19 @@ class Account:
         status: int | None = None,
         *,
         permanent: bool = False,
+        quota: bool = False,
+        remedy: str = "",
         retry_after: float | None = None,
         request: str = "",
     ) -> ServiceError:
-        """The error for a refusal: transient where the same call may succeed later."""
+        """The error for a refusal: transient where the same call may succeed later.
+
+        quota: the account is empty, which waiting does not mend.
+        """
         passing = status is None or status in _PASSING or status >= 500
-        kind = TransientError if passing and not permanent else ServiceError
-        quota = passing and permanent and status is not None
+        kind = TransientError if passing and not permanent and not quota else ServiceError
         return kind(
-            self._tell(message, status, request, _QUOTA_REMEDY if quota else ""),
+            self._tell(message, status, request, _QUOTA_REMEDY if quota else remedy),
             provider=self.provider,
             status=status,
             hopeless=quota or status in _HOPELESS,
@@ -126,7 +131,7 @@ class KeyPlaces:
             return self.named
         if self.usual:
             return " or ".join((*self.usual, self.own))
-        return f"{self.own} (or name its variable in key_env)"
+        return f"{self.own} (or in a variable that key_env names)"
 
     def find(self) -> SecretStr | None:
         variables = (self.named,) if self.named else self.usual
@@ -146,7 +151,9 @@ def open_account(provider: str, places: KeyPlaces, *, keyless: bool = False) -> 
     """A keyless server ignores what it is sent; one that wants a key says so in its refusal."""
     key, names = places.find(), places.names()
     if key is None and not keyless:
-        raise ConfigError(f"{provider} needs a key: set {names} in the environment.")
+        raise ConfigError(
+            f"{provider} needs a key: set {names} in the environment, or name its variable in key_env."
+        )
     return Account(provider, key or SecretStr(NO_KEY), names)
 
 
@@ -197,7 +204,16 @@ def openai_client(account: Account, base_url: str | None, timeout_s: float, retr
         base_url=base_url or OPENAI_URL,
         timeout=timeout_s,
         max_retries=retries,
+        http_client=openai.DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"response": [_spare_an_empty_account]}
+        ),
     )
+
+
+def _spare_an_empty_account(response: httpx2.Response) -> None:
+    """The SDK tries every 429 again; this is the header by which a server tells it not to."""
+    if response.status_code == 429 and b"insufficient_quota" in response.read():
+        response.headers["x-should-retry"] = "false"
 
 
 @contextmanager
@@ -214,7 +230,7 @@ def openai_errors(account: Account) -> Iterator[None]:
     except openai.APIError as error:
         quota = "insufficient_quota" in (error.code, error.type)
         # Its own text shows all that the service said, perhaps the key.
-        raise account.failure(error.message, _status(error), permanent=quota) from None
+        raise account.failure(error.message, _status(error), quota=quota) from None
     except ValueError as error:  # JSON that is none, base64 that is none
         raise account.nonsense(str(error)) from error
 

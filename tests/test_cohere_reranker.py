@@ -262,7 +262,7 @@ def test_the_providers_own_key_goes_to_the_provider_alone(
 ) -> None:
     monkeypatch.setenv(name, KEY)
     build(cohere_server, api_key=None, base_url=None)
-    with pytest.raises(ConfigError, match="name its variable in key_env"):
+    with pytest.raises(ConfigError, match="key_env"):
         build(cohere_server, api_key=None)
     assert len(build(cohere_server, api_key=None, key_env=name).score(QUESTION, TWO).values) == 2
 

@@ -142,6 +142,26 @@ def test_nothing_is_in_by_the_deadline() -> None:
     assert rerank(Fixed(scores), RAW, QUESTION, candidates(3))[1].kind == "none"
 
 
+def test_a_permanent_refusal_is_not_taken_for_lateness() -> None:
+    never = threading.Event()
+
+    def refuse_at_last() -> None:
+        never.wait(0.15)
+        raise WRONG_KEY
+
+    stage = Deadline(Batches(Told().then(lambda: None, refuse_at_last), 1, 1), deadline_ms=100)
+    scores = stage.score(QUESTION, candidates(3))
+    assert scores.status == "late"
+    with pytest.raises(ServiceError, match="wrong key"):
+        Deadline(Batches(Told().then(WRONG_KEY), 1, 1), deadline_ms=5000).score(QUESTION, candidates(3))
+
+
+def test_no_call_is_begun_after_the_deadline() -> None:
+    inner = Told()
+    scores = Batches(inner, 1, 4).score(replace(QUESTION, until=time.monotonic() - 1), candidates(3))
+    assert (scores.status, kinds(scores), inner.asked) == ("late", ["none"] * 3, [])
+
+
 def test_calls_go_out_side_by_side() -> None:
     """Each waits for the other: one after the other they would never end."""
     together = threading.Barrier(2)
@@ -419,6 +439,12 @@ def test_a_quick_reranker_passes_its_best_on_and_the_rest_stays_below() -> None:
     assert (trace.kind, trace.scored) == ("sharp", 5)
 
 
+def test_few_candidates_need_no_quick_reranker() -> None:
+    first, then = Told("quick"), Told("sharp")
+    Cascade(first, 5, then).score(QUESTION, candidates(5))
+    assert (first.asked, then.asked) == ([], [[1, 2, 3, 4, 5]])
+
+
 def test_what_the_second_could_not_read_in_time_keeps_the_firsts_score() -> None:
     late = Scores(
         (1.0, 0.0), status="late", reason="r", readers=(RerankerCard("sharp", "m"), NOBODY), by=(0, 1)
@@ -473,6 +499,18 @@ def test_a_wait_beyond_the_deadline_is_told_and_reserves_nothing() -> None:
         paced.score(replace(QUESTION, until=time.monotonic() + 1), candidates(1))
     paced.score(QUESTION, candidates(1))
     assert waits == [0.0, 60.0]
+
+
+def test_an_allowance_that_is_used_up_is_no_failure_of_the_service() -> None:
+    inner = Told()
+    paced = Paced(inner, "p", Allowance(1, Clock()), None, sleep=lambda _: None)
+    waits: list[float] = []
+    breaker = Breaker(Retry(paced, 3, sleep=waits.append), "p", failures=1, pause_s=30, clock=Clock())
+    breaker.score(QUESTION, candidates(1))
+    for _ in range(2):
+        with pytest.raises(TransientError, match="limit a minute"):
+            breaker.score(replace(QUESTION, until=time.monotonic() + 1), candidates(1))
+    assert (waits, len(inner.asked)) == ([], 1)
 
 
 def test_tokens_are_counted_too() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from servers.rerank_server import Break, Edit, RerankServer, Say, logit
 
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError, TransientError
 from rag.guards.deadline import Batches
+from rag.http import certificates
 from rag.protocols import Reranker
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.base import Parts
@@ -282,6 +286,29 @@ def test_the_environments_proxy_is_used(rerank_server: RerankServer, monkeypatch
     assert rerank_server.calls[0].headers["host"] == "reranker.invalid"
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
+def test_the_environments_certificates_are_trusted_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    named = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run(
+        [*made, "-keyout", key, "-out", certificate, "-days", "2", *named], check=True, capture_output=True
+    )
+    secure = RerankServer(certificate, key)
+    with secure.serving():
+        certificates.cache_clear()
+        try:
+            with pytest.raises(TransientError, match="certificate"):
+                build(KINDS["infinity"], secure).score(QUESTION, candidates("a"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            certificates.cache_clear()
+            assert len(build(KINDS["infinity"], secure).score(QUESTION, candidates("a")).values) == 1
+        finally:
+            certificates.cache_clear()
+
+
 # --- what is peculiar ----------------------------------------------------------------------
 
 
@@ -335,6 +362,16 @@ def test_a_listwise_list_that_is_too_long_is_refused_not_split(rerank_server: Re
 def test_raw_logits_are_not_taken_for_probabilities(rerank_server: RerankServer) -> None:
     with pytest.raises(ProtocolError, match=r"no probability: set reranker\.scores to logit"):
         build(KINDS["llamacpp"], rerank_server, scores="probability").score(QUESTION, candidates(*TEXTS))
+
+
+def test_a_pair_beyond_llamacpps_batch_is_permanent_and_told_with_its_remedy(
+    rerank_server: RerankServer,
+) -> None:
+    reranker = build(KINDS["llamacpp"], rerank_server, window=4096)
+    with pytest.raises(ServiceError, match="with a larger batch") as caught:
+        reranker.score(QUESTION, candidates("dome " * 1000))
+    assert type(caught.value) is ServiceError
+    assert not caught.value.hopeless
 
 
 def test_llamacpps_window_is_kept_and_the_cut_confessed(rerank_server: RerankServer) -> None:

@@ -312,6 +312,22 @@ def test_the_key_may_stand_in_the_environment(
     assert named.generate(QUESTION, PASSAGES).finish == "stop"
 
 
+def test_an_empty_account_is_not_asked_again(openai_server: OpenAIServer) -> None:
+    gone = {"error": {"message": "You exceeded your quota", "type": "insufficient_quota", "code": None}}
+    openai_server.plan(Fault(429, gone), Fault(429, gone))
+    with pytest.raises(ServiceError, match="credit and billing") as caught:
+        build(openai_server, retries=2).generate(QUESTION, PASSAGES)
+    assert caught.value.hopeless
+    assert len(openai_server.requests) == 1
+
+
+def test_a_redirect_is_not_followed_with_the_key(openai_server: OpenAIServer) -> None:
+    openai_server.plan(Fault(307, {}, {"location": f"{openai_server.base_url}/chat/completions?elsewhere"}))
+    with pytest.raises(ServiceError, match="307"):
+        build(openai_server).generate(QUESTION, PASSAGES)
+    assert len(openai_server.requests) == 1
+
+
 def test_openais_key_is_not_sent_to_another_host(
     openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,17 @@ def test_a_run_stops_at_the_first_refusal_that_all_questions_would_meet(
     assert json.loads((folder / "out" / "run.json").read_text())["state"] == "running"
 
 
+def test_what_a_stand_in_has_ranked_gets_another_try(folder: Path, rerank_server: RerankServer) -> None:
+    given = settings(folder, rerank_server)
+    rerank_server.always = None
+    run(given, "test.yaml")
+    (folder / "out" / "answers.jsonl").unlink()
+    rerank_server.plan(None, None, Say(200, "nonsense"), Say(200, "nonsense"))
+    first, again = run(given, "test.yaml"), run(given, "test.yaml")
+    assert first.makeshift >= 1
+    assert (again.makeshift, again.resumed, again.discarded) == (0, 2 - first.makeshift, 0)
+
+
 def test_a_run_goes_on_after_a_refusal_of_one_question(folder: Path, rerank_server: RerankServer) -> None:
     voyage = {"kind": "voyage", "base_url": f"{rerank_server.url}/voyage/v1", "api_key": KEY}
     given = settings(folder, rerank_server, reranker=voyage)

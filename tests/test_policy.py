@@ -19,6 +19,7 @@ from servers.rerank_server import Break, Edit, RerankServer, Say, Step
 
 from rag import Settings
 from rag.api import Rag
+from rag.cli.render import rerank_line
 from rag.contract import answer_json
 from rag.errors import ConfigError, RagError, ServiceError, TransientError
 from rag.policy import PolicySettings, SecondStage, build_second_stage
@@ -307,7 +308,9 @@ def test_an_answer_says_who_ranked_and_why(configured: Path, rerank_server: Rera
     degraded, fine = rag.search("When does the dome close?"), rag.search("When does the dome close?")
     assert degraded.trace.rerank is not None
     assert (degraded.trace.rerank.kind, degraded.trace.rerank.status) == ("none", "degraded")
-    assert any("reranking was degraded: Voyage refused with status 503" in n for n in degraded.trace.notes)
+    assert rerank_line(degraded.trace.rerank) == (
+        "reranker none: degraded (Voyage refused with status 503: busy; the first stage's order stands)"
+    )
     assert {row.scored_by for row in degraded.trace.ledger} == {"none"}
     assert fine.trace.rerank is not None
     assert (fine.trace.rerank.kind, fine.trace.rerank.status) == ("voyage", "ok")

@@ -103,6 +103,8 @@ def render_run(summary: RunSummary) -> None:
     )
     if summary.failed:
         out.print(f"[red]{summary.failed} failed[/]: see answers.jsonl")
+    if summary.makeshift:
+        out.print(f"[yellow]{summary.makeshift} ranked late or by a stand-in[/]: run again to try them anew")
     if summary.discarded:
         out.print(
             f"{summary.discarded} answers of an earlier run did not fit these settings and were made anew"
@@ -173,12 +175,10 @@ def _place(source: str, page: int | None, heading: str | None) -> str:
 
 
 def rerank_line(rerank: RerankTrace) -> str:
-    """Who scored, how it went, and what it cost. Why it went otherwise than asked is one of the notes."""
+    """Who scored, how it went and why, and what it cost."""
     line = f"reranker {rerank.kind} {rerank.model}".rstrip() + f": {rerank.status}"
-    if rerank.status == "late":
-        line += f", {rerank.scored} of {rerank.candidates} scored"
-    if rerank.status == "skipped" and rerank.reason:
-        line += f" ({rerank.reason})"
+    if rerank.reason:
+        line += f" ({rerank.reason.rstrip('.')})"
     if rerank.cached:
         line += f", {rerank.cached} from the cache"
     return line if rerank.cost is None else f"{line}, cost {rerank.cost:.6g}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from rag.errors import ProtocolError, TransientError
+from rag.guards.pace import TooSoon
 from rag.protocols import Reranker
 from rag.types import Candidate, Question, RerankerCard, Scores
 
@@ -38,6 +39,8 @@ class Breaker:
         self._pass()
         try:
             scores = self._inner.score(question, candidates)
+        except TooSoon:
+            raise
         except (TransientError, ProtocolError) as error:
             self._note_failure(str(error))
             raise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from rag.errors import InputError
+from rag.errors import ProtocolError, TransientError
 from rag.guards.layers import Layer, layered, unread
 from rag.parallel import Gathering
 from rag.protocols import Reranker
@@ -57,7 +57,7 @@ class Batches:
         jobs = [partial(self._inner.score, question, [candidates[i] for i in places]) for places in calls]
         found, error = Gathering(jobs, self._parallel).results(question.until)
         late = question.until is not None and time.monotonic() >= question.until
-        if error is not None and (not late or isinstance(error, InputError)):
+        if error is not None and not (late and isinstance(error, TransientError | ProtocolError)):
             raise error
         scores = layered(
             [Layer(self.card, calls[call], scores) for call, scores in sorted(found.items())], candidates

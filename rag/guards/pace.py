@@ -45,6 +45,10 @@ class Allowance:
             self._left += min(amount, self._most)
 
 
+class TooSoon(TransientError):
+    """Nobody was asked: our own allowance is used up for longer than the caller can wait."""
+
+
 class Paced:
     """The allowances are the provider's: all rerankers that ask it share them."""
 
@@ -77,7 +81,7 @@ class Paced:
         if first is None or second is None:
             if self._requests and first is not None:
                 self._requests.give_back(1)
-            raise TransientError(
+            raise TooSoon(
                 f"{self._provider}'s limit a minute is used up for longer than the deadline allows",
                 provider=self._provider,
             )

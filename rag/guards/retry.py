@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from rag.errors import TransientError
+from rag.guards.pace import TooSoon
 from rag.protocols import Reranker
 from rag.types import Candidate, Question, RerankerCard, Scores
 
@@ -35,6 +36,8 @@ class Retry:
         for attempt in range(self._retries):
             try:
                 return self._inner.score(question, candidates)
+            except TooSoon:
+                raise
             except TransientError as error:
                 wait = self._wait(attempt, error)
                 if wait > _LONGEST_WAIT_S or _too_late(wait, question.until):

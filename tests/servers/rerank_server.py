@@ -11,12 +11,14 @@ import json
 import math
 import re
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Literal
 
@@ -66,8 +68,12 @@ Step = Say | Break | Edit
 
 
 class RerankServer:
-    def __init__(self) -> None:
+    """With a certificate and its key it speaks HTTPS."""
+
+    def __init__(self, certificate: Path | None = None, key: Path | None = None) -> None:
         self.url = ""
+        self._certificate = certificate
+        self._key = key
         self.calls: list[Call] = []
         self.always: Step | None = None
         self._script: deque[Step | None] = deque()
@@ -99,6 +105,11 @@ class RerankServer:
 
         httpd = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+        if self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate, self._key)
+            httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
         Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             yield
