@@ -21,6 +21,7 @@ from rag.types import (
     Passage,
     Question,
     Reply,
+    RerankerCard,
     RerankTrace,
     SearchResult,
     Selection,
@@ -160,9 +161,10 @@ class Pipeline:
             notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
-        if not self.calibration.fitted_on:
+        used = self.others.get(RerankerCard(reranked.kind, reranked.model), self.calibration)
+        if not used.fitted_on:
             notes.append(
-                f"relevance is not calibrated for {self.calibration.name}: a threshold of another reranker "
+                f"relevance is not calibrated for {used.name}: a threshold of another reranker "
                 "does not carry over"
             )
         return tuple(notes)

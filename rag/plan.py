@@ -153,7 +153,7 @@ class _Counted:
         count = min(self._settings.retriever.top_n, len(self._texts))
         first = [("policy.cascade", reranker) for reranker in self._settings.policy.cascade]
         for key, reranker in [*first, ("reranker", self._settings.reranker)]:
-            if isinstance(reranker, HostedSettings) and count and self._asked:
+            if isinstance(reranker, HostedSettings):
                 yield self._stage(key, reranker, count)
             count = min(count, reranker.top_k)
 
@@ -161,7 +161,7 @@ class _Counted:
         manner, demand = reranker.manner(), reranker.demand(count)
         tokens = count * (self._mean * self._asked + self._questions)
         units = float(demand.units * self._asked)
-        text = f"every question with {count} candidates"
+        text = f"every question with {count or 'its'} candidates"
         cost = self._cost(manner.provider, reranker.model, units, tokens)
         calls = demand.calls * self._asked
         return Leaving(key, reranker.kind, manner.host, text, calls, tokens, units, cost)

@@ -102,6 +102,16 @@ def test_where_nothing_leaves_the_plan_says_so(folder: Path, rerank_server: Rera
     assert make_plan(local).parts == ()
 
 
+def test_a_config_without_questions_still_tells_who_would_be_talked_to(
+    folder: Path, rerank_server: RerankServer
+) -> None:
+    plan = make_plan(settings(folder, rerank_server, run={}))
+    assert [(p.part, p.text, p.calls) for p in plan.parts] == [
+        ("embedder", "every question", 0),
+        ("reranker", "every question with its candidates", 0),
+    ]
+
+
 def test_without_sources_the_index_is_planned_for(folder: Path, rerank_server: RerankServer) -> None:
     assert make_plan(settings(folder, rerank_server, run={})).passages == 0
     run(settings(folder, rerank_server), "test.yaml")

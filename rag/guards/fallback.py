@@ -35,7 +35,7 @@ class Fallback:
             except (ServiceError, ModelError) as error:
                 if not (self._permanent or isinstance(error, TransientError | ProtocolError)):
                     raise
-                _log.warning("reranker %s failed: %s", reranker.card.kind, error)
+                _log.info("reranker %s failed: %s", reranker.card.kind, error)
                 failures.append(str(error))
             if question.until is not None and time.monotonic() >= question.until:
                 # No time for another.

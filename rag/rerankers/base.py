@@ -70,8 +70,7 @@ class RerankerSettings(BaseModel, frozen=True, extra="forbid"):
 
     def demand(self, candidates: int) -> Demand:
         """For so many candidates, nothing of it cached."""
-        size = self.manner().size or candidates
-        return Demand(-(-candidates // size))
+        return Demand(-(-candidates // (self.manner().size or max(candidates, 1))))
 
     def identity(self) -> str:
         """All that decides a score: what the cache is keyed by."""

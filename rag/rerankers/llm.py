@@ -88,6 +88,8 @@ class LlmSettings(HostedSettings, frozen=True):
 
     def windows(self, count: int) -> list[range]:
         """Which passages are graded together."""
+        if count == 0:
+            return []
         step = max(self.window - self.overlap, 1)
         last = max(count - self.overlap, 1)
         return [range(at, min(at + self.window, count)) for at in range(0, last, step)]
