@@ -69,7 +69,12 @@ class RunSettings(BaseModel, frozen=True, extra="forbid"):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=_DELIMITER, extra="forbid", frozen=True, case_sensitive=False
+        env_prefix=PREFIX,
+        env_nested_delimiter=_DELIMITER,
+        extra="forbid",
+        frozen=True,
+        case_sensitive=False,
+        hide_input_in_errors=True,  # it may be a key
     )
 
     store: StoreSettings = EmbeddedStoreSettings()

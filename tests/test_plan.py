@@ -80,6 +80,18 @@ def test_the_plans_units_and_money_are_what_is_billed(folder: Path, rerank_serve
     assert spent["statuses"] == {"ok": 2}
 
 
+def test_no_key_stands_in_what_a_run_writes(folder: Path, rerank_server: RerankServer) -> None:
+    given = settings(folder, rerank_server)
+    run(given, "test.yaml")
+    (folder / "out" / "answers.jsonl").unlink()
+    rerank_server.plan(None, None, *[Say(500, {"message": f"who is {KEY}?"})] * 2)
+    run(given, "test.yaml")
+    written = {path.name: path.read_text() for path in (folder / "out").iterdir()}
+    assert {"run.json", "answers.jsonl", "report.html"} <= written.keys()
+    assert "who is [key]?" in written["answers.jsonl"]
+    assert not [name for name, text in written.items() if KEY in text]
+
+
 def test_the_plan_says_which_text_leaves_and_where_to(folder: Path, rerank_server: RerankServer) -> None:
     plan = make_plan(settings(folder, rerank_server))
     assert [(p.part, p.text) for p in plan.parts] == [

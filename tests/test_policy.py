@@ -391,6 +391,26 @@ def test_a_passing_failure_without_a_fallback_is_raised(rerank_server: RerankSer
         ask(stage(rerank_server, tmp_path, {"retries": 0}, fallback=[]))
 
 
+def test_a_stand_in_ranks_and_refuses_as_it_would_alone(
+    configured: Path, rerank_server: RerankServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own calibration, its own threshold: the answers are those of a config that names it."""
+    standing_in = tmp_path / "standing-in.yaml"
+    standing_in.write_text(configured.read_text().replace("cache: true", "fallback: [late-interaction]"))
+    chained = Rag(Settings.load(standing_in))
+    monkeypatch.delenv("RAG_RERANKER__API_KEY")
+    alone = Rag(Settings(store={"path": tmp_path / "index"}))  # type: ignore[arg-type]  # pydantic validates
+    rerank_server.always = Say(503, "")
+    for question in ("When does the dome close?", "Who won the chess world championship in 1985?"):
+        theirs, ours = chained.search(question), alone.search(question)
+        assert theirs.trace.rerank is not None
+        assert (theirs.trace.rerank.kind, theirs.trace.rerank.status) == ("late-interaction", "degraded")
+        assert [(p.chunk.id, p.relevance) for p in theirs.passages] == [
+            (p.chunk.id, p.relevance) for p in ours.passages
+        ]
+        assert [row.reason for row in theirs.trace.ledger] == [row.reason for row in ours.trace.ledger]
+
+
 def test_one_calibration_each(tmp_path: Path) -> None:
     """What stands in brings its own scale and threshold."""
     texts = {"dome.md": "The dome closes.", "tea.md": "Tea is served."}

@@ -323,6 +323,15 @@ def test_a_secret_stands_in_no_error(monkeypatch: pytest.MonkeyPatch, others: di
     assert SECRET not in refusal()
 
 
+def test_a_secret_stands_in_no_error_of_settings_that_are_made_in_a_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAG_RERANKER__API_KEY", SECRET)
+    with pytest.raises(ValueError, match="api_key") as raised:
+        Settings()
+    assert SECRET not in str(raised.value)
+
+
 def test_a_secret_that_is_not_set_is_not_listed() -> None:
     assert not [
         key for key, _, _ in resolved(Settings.load()) if "key" in key or "token" in key.split(".")[1:]
