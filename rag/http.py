@@ -8,6 +8,7 @@ NO_PROXY, SSL_CERT_FILE).
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 import weakref
@@ -16,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import ServiceError, TransientError
+from rag.errors import ConfigError, ServiceError, TransientError
 from rag.services import NO_KEY, Account
 
 if TYPE_CHECKING:
@@ -72,13 +73,19 @@ def open_client(timeout_s: float, most_bytes: int = MOST_BYTES) -> httpx.Client:
         assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = Bounded(response.stream, response.request.extensions["until"])
 
-    return httpx.Client(
-        verify=certificates(),
-        timeout=timeout_s,
-        follow_redirects=False,
-        headers={"accept-encoding": "identity"},
-        event_hooks={"request": [start], "response": [bound]},
-    )
+    try:
+        return httpx.Client(
+            verify=certificates(),
+            timeout=timeout_s,
+            follow_redirects=False,
+            headers={"accept-encoding": "identity"},
+            event_hooks={"request": [start], "response": [bound]},
+        )
+    except (ImportError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"the environment's proxy or certificates cannot be used ({error}): look at HTTPS_PROXY, "
+            "HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -116,7 +123,8 @@ class Endpoint:
         try:
             response = self._client.post(
                 self._url + path,
-                json=body,
+                # Half a character, which a damaged file can hold, is no UTF-8.
+                content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
                 headers=self._headers(),
                 timeout=remaining(until, self._timeout_s),
             )
@@ -143,14 +151,18 @@ class Endpoint:
 
     def nonsense(self, message: str, reply: object) -> ServiceError:
         """The error for JSON of the wrong shape; the id that the service gave it, if any, helps it search."""
-        told = reply.get("id") if isinstance(reply, dict) else None
-        return self.account.nonsense(message, told if isinstance(told, str) else "")
+        if not isinstance(reply, dict):
+            return self.account.nonsense(message)
+        name, said = reply.get("id"), next(filter(None, map(reply.get, ("error", "detail", "message"))), None)
+        told = f"{message}; it says: {_told({'error': said})[0]}" if said else message
+        return self.account.nonsense(told, name if isinstance(name, str) else "")
 
     def _headers(self) -> dict[str, str]:
         key = self.account.key.get_secret_value()
+        plain = {"content-type": "application/json"}
         if key == NO_KEY:
-            return {}
-        return {self._key_header: f"Bearer {key}" if self._key_header == "Authorization" else key}
+            return plain
+        return plain | {self._key_header: f"Bearer {key}" if self._key_header == "Authorization" else key}
 
     def _read(self, response: httpx.Response) -> Any:
         request = next(filter(None, map(response.headers.get, _REQUEST_IDS)), "")
@@ -203,14 +215,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, by any of the three spellings; None where nothing sensible stands there."""
     try:
         if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return max(float(milliseconds) / 1000, 0.0)
+            seconds = float(milliseconds) / 1000
+            return max(seconds, 0.0) if math.isfinite(seconds) else None
         given = headers.get("retry-after")
         if given is None:
             return None
         if given.strip().replace(".", "", 1).isdigit():
             return float(given)
         return max(parsedate_to_datetime(given).timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -23,6 +23,7 @@ from rag.errors import ConfigError
 from rag.guards.breaker import Breaker
 from rag.guards.cache import Cached, open_store
 from rag.guards.cascade import Cascade
+from rag.guards.checked import Checked
 from rag.guards.deadline import Batches, Deadline
 from rag.guards.fallback import Fallback
 from rag.guards.pace import Allowance, Paced
@@ -162,7 +163,7 @@ class _Builder:
 
     def member(self, settings: AnyRerankerSettings) -> Reranker:
         policy, manner = self._policy, settings.manner()
-        reranker: Reranker = settings.build(self._parts)
+        reranker: Reranker = Checked(settings.build(self._parts))
         if manner.host:
             if manner.provider in self._allowances:
                 reranker = Paced(reranker, manner.provider, *self._allowances[manner.provider])

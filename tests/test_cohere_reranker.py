@@ -125,7 +125,7 @@ def test_the_named_fields_are_sent_as_yaml_in_their_order(cohere_server: CohereS
     given = [candidate("it rains: a lot", metadata={"department": "Operations"})]
     build(cohere_server, fields=("department", "title", "text")).score(QUESTION, given)
     assert cohere_server.requests[0].body["documents"] == [
-        "department: Operations\ntitle: Domes\ntext: 'it rains: a lot'\n",
+        "department: Operations\ntitle: Domes\ntext: 'it rains: a lot'",
     ]
 
 

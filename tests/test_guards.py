@@ -19,6 +19,7 @@ from rag.errors import InputError, ModelError, ProtocolError, ServiceError, Tran
 from rag.guards.breaker import Breaker
 from rag.guards.cache import Cached, ScoreStore
 from rag.guards.cascade import Cascade
+from rag.guards.checked import Checked
 from rag.guards.deadline import Batches, Deadline
 from rag.guards.fallback import Fallback
 from rag.guards.pace import Allowance, Paced
@@ -217,10 +218,15 @@ def test_a_permanent_refusal_is_not_masked_unless_the_config_says_so() -> None:
     assert (scores.status, scores.readers[0].kind) == ("degraded", "b")
 
 
-@pytest.mark.parametrize("values", [(1.0,), (1.0, float("nan"))])
+@pytest.mark.parametrize("values", [(1.0,), (1.0, float("nan")), (1.0, 2.0, 3.0)])
 def test_nonsense_of_a_local_model_is_an_error_unless_the_config_says_so(values: tuple[float, ...]) -> None:
+    def chain(permanent: bool) -> Fallback:
+        odd = Batches(Checked(Told().then(Scores(values))), None, 1)
+        return Fallback([Deadline(odd, 5000), Told("b")], permanent)
+
     with pytest.raises(ModelError):
-        Fallback([Told().then(Scores(values)), Told()], permanent=False).score(QUESTION, candidates(2))
+        chain(permanent=False).score(QUESTION, candidates(2))
+    assert chain(permanent=True).score(QUESTION, candidates(2)).readers[0].kind == "b"
 
 
 def test_an_error_of_the_user_is_nobodys_to_mend() -> None:

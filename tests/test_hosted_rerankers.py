@@ -20,7 +20,7 @@ from servers.rerank_server import Break, Edit, RerankServer, Say, logit
 
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError, TransientError
 from rag.guards.deadline import Batches
-from rag.http import certificates
+from rag.http import certificates, retry_after
 from rag.protocols import Reranker
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.base import Parts
@@ -133,6 +133,14 @@ def test_the_named_fields_are_what_is_ranked(rerank_server: RerankServer, kind: 
     assert by_text[0] < by_text[1]
 
 
+@every_kind
+def test_half_a_character_and_a_passage_without_words_are_sent_as_well_as_can_be(
+    rerank_server: RerankServer, kind: Kind
+) -> None:
+    scores = build(kind, rerank_server).score(QUESTION, candidates("the dome \ud800 closes", "…", "dome"))
+    assert len(scores.values) == 3
+
+
 # --- an answer is not to be trusted --------------------------------------------------------
 
 
@@ -217,6 +225,45 @@ def test_the_request_that_went_wrong_is_named(rerank_server: RerankServer) -> No
     rerank_server.plan(Say(200, "<html>", {"x-request-id": "req-4711"}))
     with pytest.raises(ProtocolError, match="request req-4711"):
         build(KINDS["voyage"], rerank_server).score(QUESTION, candidates(*TEXTS))
+
+
+def test_an_error_that_passes_for_an_answer_is_quoted(rerank_server: RerankServer) -> None:
+    rerank_server.plan(Say(200, {"error": {"message": "the model is asleep"}}))
+    with pytest.raises(ProtocolError, match="it says: the model is asleep"):
+        build(KINDS["voyage"], rerank_server).score(QUESTION, candidates(*TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after-ms": "nan"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_to_wait_is_read_in_any_spelling(given: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(given) == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ALL_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "/nowhere.pem")]
+)
+def test_an_environment_that_cannot_be_used_is_told_when_the_part_is_built(
+    rerank_server: RerankServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    certificates.cache_clear()
+    try:
+        with pytest.raises(ConfigError, match=name):
+            build(KINDS["voyage"], rerank_server)
+    finally:
+        certificates.cache_clear()
 
 
 def test_fields_that_are_not_known_yet_and_echoed_documents_are_ignored(rerank_server: RerankServer) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from rag.errors import ModelError, ProtocolError, ServiceError, TransientError
 from rag.guards.layers import unread
 from rag.protocols import Reranker
-from rag.reranking import check_scores
 from rag.types import NOBODY, Candidate, Question, RerankerCard, Scores
 
 _log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ class Fallback:
         failures: list[str] = []
         for reranker in self._rerankers[:-1]:
             try:
-                return _told(_checked(reranker, question, candidates), failures)
+                return _told(_named(reranker, question, candidates), failures)
             except (ServiceError, ModelError) as error:
                 if not (self._permanent or isinstance(error, TransientError | ProtocolError)):
                     raise
@@ -40,12 +39,11 @@ class Fallback:
             if question.until is not None and time.monotonic() >= question.until:
                 # No time for another.
                 return replace(_told(unread(candidates), failures), status="late")
-        return _told(_checked(self._rerankers[-1], question, candidates), failures)
+        return _told(_named(self._rerankers[-1], question, candidates), failures)
 
 
-def _checked(reranker: Reranker, question: Question, candidates: Sequence[Candidate]) -> Scores:
+def _named(reranker: Reranker, question: Question, candidates: Sequence[Candidate]) -> Scores:
     scores = reranker.score(question, candidates)
-    check_scores(scores, reranker.card.kind, question, candidates)
     # Whoever looks at these scores asked another: they carry their reader's name.
     return replace(scores, readers=(reranker.card,)) if not scores.readers else scores
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, PositiveInt, TypeAdapter
 from rag.http import open_client, remaining, retry_after
 from rag.rerankers.base import Demand, Parts
 from rag.rerankers.fields import as_yaml
-from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, first_problem, in_order
+from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, first_problem, in_order, sent
 from rag.services import Account
 from rag.types import Candidate, Question, RerankerCard, Scores
 
@@ -70,7 +70,7 @@ class CohereReranker:
         if not candidates:
             return Scores(())
         check_question(question)
-        documents = [as_yaml(candidate.chunk, self._settings.fields) for candidate in candidates]
+        documents = [sent(as_yaml(candidate.chunk, self._settings.fields)) for candidate in candidates]
         with _cohere_errors(self._account):
             response: object = self._client.rerank(
                 model=self._settings.model,

@@ -110,7 +110,12 @@ class HostedReranker:
 
 
 def texts(chunks: Sequence[Chunk], fields: Sequence[str] | None) -> list[str]:
-    return [reading(chunk, fields) for chunk in chunks]
+    """As services can read it: none takes an empty text, or half a character."""
+    return [sent(reading(chunk, fields)) for chunk in chunks]
+
+
+def sent(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().strip() or "-"
 
 
 def check_question(question: Question) -> None:
