@@ -133,6 +133,9 @@ class _Counted:
         kind, host = named["store"]
         if host:
             yield Leaving("store", kind, host, "every passage and its vector", 0, 0, 0.0, None)
+        kind, host = named["retriever"]
+        if host:
+            yield Leaving("retriever", kind, host, "every question", self._asked, self._questions, 0.0, None)
         yield from self._embedding()
         yield from self._reranking()
         yield from self._generating()

