@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -34,6 +35,7 @@ from rag.protocols import Reranker
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.base import Parts, RerankerSettings
 from rag.rerankers.fields import reading
+from rag.rerankers.hosted import HostedSettings
 from rag.rerankers.none import NoneSettings
 from rag.types import RerankerCard
 
@@ -53,10 +55,26 @@ class SkipWhen(BaseModel, frozen=True, extra="forbid"):
     margin: NonNegativeFloat | None = None
 
 
+def _hosted_kinds() -> list[type[HostedSettings]]:
+    union, *_ = get_args(AnyRerankerSettings)
+    return [kind for kind in get_args(union) if issubclass(kind, HostedSettings)]
+
+
+def _known_provider(name: str) -> str:
+    """A misspelt one would be no limit at all."""
+    known = sorted({kind.provider.lower() for kind in _hosted_kinds()})
+    if name not in known:
+        raise ValueError(f"there is no provider {name!r}: there are {', '.join(known)}")
+    return name
+
+
+Provider = Annotated[str, AfterValidator(_known_provider)]
+
+
 class PriceSettings(BaseModel, frozen=True, extra="forbid"):
     """Of one billed unit and of a million tokens, in any currency. `model` empty: all the provider's."""
 
-    provider: str
+    provider: Provider
     model: str = ""
     unit: NonNegativeFloat = 0.0
     million_tokens: NonNegativeFloat = 0.0
@@ -65,7 +83,7 @@ class PriceSettings(BaseModel, frozen=True, extra="forbid"):
 class LimitSettings(BaseModel, frozen=True, extra="forbid"):
     """What a provider allows a minute."""
 
-    provider: str
+    provider: Provider
     requests: PositiveInt | None = None
     tokens: PositiveInt | None = None
 
@@ -117,19 +135,15 @@ class SecondStage:
     members: tuple[Member, ...]
 
 
-def members_of(main: AnyRerankerSettings, policy: PolicySettings) -> tuple[AnyRerankerSettings, ...]:
-    return (main, *policy.cascade, *policy.fallback)
-
-
 def build_second_stage(
     main: AnyRerankerSettings, policy: PolicySettings, parts: Parts, folder: Path
 ) -> SecondStage:
     """All rerankers are built now: a stand-in that cannot be loaded must not show at the first failure."""
-    build = partial(_Builder(policy, parts, folder).member)
+    builder = _Builder(policy, parts, folder)
     members: list[Member] = []
 
     def made(settings: AnyRerankerSettings) -> Reranker:
-        reranker = build(settings)
+        reranker = builder.member(settings)
         members.append(Member(reranker.card, settings))
         return reranker
 

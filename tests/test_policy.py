@@ -260,6 +260,8 @@ def test_a_skipped_question_costs_no_call(rerank_server: RerankServer, tmp_path:
         ({"fallback": ["nonesuch"]}, "nonesuch"),
         ({"cache_bytes": 5}, "cache_bytes"),
         ({"deadline_ms": 0}, "deadline_ms"),
+        ({"limits": [{"provider": "Cohere", "requests": 3}]}, "cohere, http, jina, openai, together, voyage"),
+        ({"prices": [{"provider": "voyag"}]}, "there is no provider 'voyag'"),
         ({"skip_when": {"few": 3}}, "few"),
     ],
 )
@@ -269,9 +271,9 @@ def test_a_policy_that_makes_no_sense_is_refused(policy: dict[str, Any], said: s
 
 
 def test_the_models_own_price_goes_before_the_providers() -> None:
-    lines = [{"provider": "p", "unit": 1}, {"provider": "p", "model": "m", "unit": 2}]
+    lines = [{"provider": "voyage", "unit": 1}, {"provider": "voyage", "model": "m", "unit": 2}]
     policy = PolicySettings.model_validate({"prices": lines})
-    found = [policy.price("p", "m"), policy.price("p", "x"), policy.price("q", "m")]
+    found = [policy.price("voyage", "m"), policy.price("voyage", "x"), policy.price("jina", "m")]
     assert [price and price.unit for price in found] == [2, 1, None]
 
 

@@ -237,7 +237,7 @@ def test_everything_that_is_wrong_is_told_at_once(written: Path) -> None:
             "policy.fallback.0.kind in .*: there is no 'voyag': did you mean 'voyage'",
         ),
         ("policy: {skip_when: {few: 3}}", "policy.skip_when.few' in .*: there are candidates, margin"),
-        ("policy: {prices: [{provider: x, units: 3}]}", "prices.0.units' in .*: did you mean 'unit'"),
+        ("policy: {prices: [{provider: jina, units: 3}]}", "prices.0.units' in .*: did you mean 'unit'"),
         ("policy: {cascade: [none]}", "cascade: none needs top_k"),
         ("policy: {fallback: [{kind: voyage, api_key: x}]}", "policy holds an api_key, which is a secret"),
     ],

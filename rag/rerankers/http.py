@@ -57,7 +57,7 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
     """`base_url` is all before `/rerank`. scores: what the server answers; unset, by its shape.
     window: tokens of question and passage that the server can read; what is longer is cut."""
 
-    provider: ClassVar[str] = "The reranking server"
+    provider: ClassVar[str] = "http"
     address: ClassVar[str] = ""
     variables: ClassVar[tuple[str, ...]] = ()
 
@@ -77,7 +77,7 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
 
     def manner(self) -> Manner:
         size = self.documents_per_call or _HABITS[self.shape].documents_per_call
-        return replace(super().manner(), size=size, provider="http")
+        return replace(super().manner(), size=size)
 
     def build(self, parts: Parts) -> HttpReranker:
         return HttpReranker(self, self.endpoint())
