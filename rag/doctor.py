@@ -75,7 +75,9 @@ def _reranker(parts: Assembly) -> str:
     pipeline = parts.pipeline
     card = pipeline.reranker.card
     fitted = pipeline.calibration.fitted_on or "not fitted: thresholds of other rerankers do not carry over"
+    others = [f"{member.card.kind} {member.card.model}".rstrip() for member in parts.second_stage.members[1:]]
     return (
         f"{card.kind} {card.model}".rstrip()
+        + (f", with {', '.join(others)}" if others else "")
         + f"; threshold {pipeline.rule.threshold:g}; calibration: {fitted}"
     )

@@ -39,12 +39,26 @@ class ModelError(RagError):
 
 
 class ServiceError(RagError):
-    """A hosted service refused, failed or answered nonsense."""
+    """A hosted service refused, failed or answered nonsense.
 
-    def __init__(self, message: str, *, provider: str, status: int | None = None) -> None:
+    hopeless: every other question would be refused as well (key, rights, model, quota).
+    retry_after: seconds after which the service wants to be asked again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        status: int | None = None,
+        hopeless: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.provider = provider
         self.status = status
+        self.hopeless = hopeless
+        self.retry_after = retry_after
 
 
 class TransientError(ServiceError):

@@ -47,11 +47,12 @@ class Journal:
         return lock
 
     def earlier(self) -> tuple[str, list[AnswerLine]]:
-        """Which run wrote here before, and its answers. Failures are left out: they deserve another try."""
+        """Which run wrote here before, and its answers. Failures are left out, and so is what a stand-in
+        has ranked: they deserve another try."""
         record = _object(_bytes(self._record)) or {}
         lines = map(_object, _bytes(self._answers).split(b"\n"))
         # What a kill tore apart is no JSON.
-        return str(record.get("identity", "")), [line for line in lines if line and "error" not in line]
+        return str(record.get("identity", "")), [line for line in lines if line and _stands(line)]
 
     def start(self, kept: Iterable[AnswerLine], record: dict[str, Any]) -> None:
         """The answers first: until the record names a new run, no old answer may pass for one of its own."""
@@ -74,6 +75,16 @@ class Journal:
 
     def _put_record(self, record: dict[str, Any]) -> None:
         _replace(self._record, json.dumps(record, ensure_ascii=False, indent=2).encode() + b"\n")
+
+
+def makeshift(answer: AnswerLine) -> bool:
+    """Whether a stand-in ranked, or the reranker had no time for all."""
+    rerank = (answer.get("trace") or {}).get("rerank") or {}
+    return rerank.get("status") in ("late", "degraded")
+
+
+def _stands(answer: AnswerLine) -> bool:
+    return "error" not in answer and not makeshift(answer)
 
 
 def _line(answer: AnswerLine) -> bytes:

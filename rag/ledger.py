@@ -26,4 +26,5 @@ def _row(passage: Passage, reason: str) -> LedgerRow:
         moved=candidate.rank - passage.rank,
         kept=not reason,
         reason=reason,
+        scored_by=passage.reader.kind if passage.reader else "",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rag.calibration import Calibration
 from rag.errors import InputError
@@ -12,7 +12,7 @@ from rag.filters import Where
 from rag.ledger import ledger
 from rag.prompt import NOT_FOUND, cite
 from rag.protocols import Embedder, Generator, Reranker, Retriever
-from rag.reranking import rerank
+from rag.reranking import Calibrations, rerank
 from rag.selection import Rule, select
 from rag.types import (
     Answer,
@@ -21,6 +21,7 @@ from rag.types import (
     Passage,
     Question,
     Reply,
+    RerankerCard,
     RerankTrace,
     SearchResult,
     Selection,
@@ -34,7 +35,10 @@ MOST_CHARACTERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The five hops of a question. Immutable, so any number of threads may ask at once."""
+    """The five hops of a question. Immutable, so any number of threads may ask at once.
+
+    `others`: calibrations of the rerankers that may score in place of `reranker`, or before it.
+    """
 
     embedder: Embedder
     retriever: Retriever
@@ -42,6 +46,7 @@ class Pipeline:
     calibration: Calibration
     rule: Rule
     generator: Callable[[], Generator]
+    others: Calibrations = field(default_factory=dict)
 
     def ask(self, text: str, where: Where | None = None) -> Answer:
         return self.ask_many([text], where)[0]
@@ -86,7 +91,7 @@ class Pipeline:
     def rerank(
         self, question: Question, candidates: Sequence[Candidate]
     ) -> tuple[Sequence[Passage], RerankTrace]:
-        return rerank(self.reranker, self.calibration, question, candidates)
+        return rerank(self.reranker, self.calibration, question, candidates, self.others)
 
     def select(self, passages: Sequence[Passage]) -> Selection:
         return select(passages, self.rule)
@@ -154,17 +159,18 @@ class Pipeline:
 
     def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:
         notes = []
-        if reranked.status == "skipped":
+        if not reranked.candidates:
             notes.append("the first stage found nothing: `rag status` shows what the index holds")
         if reranked.encoded:
             notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
-        if self.calibration.warning:
-            notes.append(self.calibration.warning)
-        if not self.calibration.fitted_on:
+        used = self.others.get(RerankerCard(reranked.kind, reranked.model), self.calibration)
+        if used.warning:
+            notes.append(used.warning)
+        if not used.fitted_on:
             notes.append(
-                f"relevance is not calibrated for {self.calibration.name}: a threshold of another reranker "
+                f"relevance is not calibrated for {used.name}: a threshold of another reranker "
                 "does not carry over"
             )
         return tuple(notes)

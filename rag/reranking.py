@@ -3,47 +3,80 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rag.calibration import Calibration
 from rag.errors import ModelError
 from rag.protocols import Reranker
-from rag.types import Candidate, Passage, Question, RerankTrace, Scores
+from rag.types import NOBODY, Candidate, Passage, Question, RerankerCard, RerankTrace, Scores
+
+Calibrations = Mapping[RerankerCard, Calibration]
+_NO_OTHERS: Calibrations = MappingProxyType({})
 
 
 def rerank(
-    reranker: Reranker, calibration: Calibration, question: Question, candidates: Sequence[Candidate]
+    reranker: Reranker,
+    calibration: Calibration,
+    question: Question,
+    candidates: Sequence[Candidate],
+    others: Calibrations = _NO_OTHERS,
 ) -> tuple[list[Passage], RerankTrace]:
-    """Passages best first. No candidates, no call: hosted rerankers answer an empty list with an error."""
+    """Passages best first. No candidates, no call: hosted rerankers answer an empty list with an error.
+
+    `others` are the calibrations of rerankers that may have stood in for the one that was asked.
+    """
     card = reranker.card
     if not candidates:
         return [], RerankTrace(card.kind, card.model, "skipped", "no candidates", calibration.name)
     scores = reranker.score(question, candidates)
-    _check(scores, card.kind, question, candidates)
+    check_scores(scores, card.kind, question, candidates)
+    readers = scores.readers or (card,)
+    scales = [others.get(reader, calibration) for reader in readers]
+    by = scores.by or (0,) * len(candidates)
+    first = readers[min(by)]
     trace = RerankTrace(
-        kind=card.kind,
-        model=card.model,
-        calibration=calibration.name,
+        kind=first.kind,
+        model=first.model,
+        status=scores.status,
+        reason=scores.reason,
+        calibration=scales[min(by)].name,
         truncated=scores.truncated,
         encoded=scores.encoded,
         units=scores.units,
+        tokens=scores.tokens,
+        cost=scores.cost,
+        cached=scores.cached,
+        candidates=len(candidates),
+        scored=sum(readers[reader] != NOBODY for reader in by),
     )
-    return _ranked(scores, calibration, candidates), trace
+    return _ranked(scores, readers, by, scales, candidates), trace
 
 
-def _ranked(scores: Scores, calibration: Calibration, candidates: Sequence[Candidate]) -> list[Passage]:
+def _ranked(
+    scores: Scores,
+    readers: Sequence[RerankerCard],
+    by: Sequence[int],
+    scales: Sequence[Calibration],
+    candidates: Sequence[Candidate],
+) -> list[Passage]:
     values = [float(value) for value in scores.values]  # numpy's numbers would break the JSON
-    logits = [calibration.logit(v, c.evidence) for v, c in zip(values, candidates, strict=True)]
+    logits = [
+        scales[reader].logit(value, candidate.evidence)
+        for reader, value, candidate in zip(by, values, candidates, strict=True)
+    ]
+    ranks = [scores.ranks and readers[reader] != NOBODY for reader in by]
     order = list(range(len(candidates)))
     if scores.ranks:
-        order.sort(key=lambda i: (-logits[i], candidates[i].rank))
+        order.sort(key=lambda i: (by[i], -logits[i] if ranks[i] else 0.0, candidates[i].rank))
     return [
-        Passage(candidates[i], values[i], logits[i], calibration.relevance(logits[i]), rank)
+        Passage(candidates[i], values[i], logits[i], scales[by[i]].relevance(logits[i]), rank, readers[by[i]])
         for rank, i in enumerate(order, start=1)
     ]
 
 
-def _check(scores: Scores, kind: str, question: Question, candidates: Sequence[Candidate]) -> None:
+def check_scores(scores: Scores, kind: str, question: Question, candidates: Sequence[Candidate]) -> None:
+    """One finite number a candidate."""
     if len(scores.values) != len(candidates):
         raise ModelError(f"reranker {kind} gave {len(scores.values)} scores for {len(candidates)} passages")
     for value, candidate in zip(scores.values, candidates, strict=True):

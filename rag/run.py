@@ -14,13 +14,13 @@ from typing import Any
 
 from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, ServiceError
 from rag.ingest import Progress, silent
-from rag.journal import AnswerLine, Journal
+from rag.journal import AnswerLine, Journal, makeshift
 from rag.questions import AskedQuestion, read_questions
-from rag.record import counts, outcomes, provenance, stage_times
+from rag.record import counts, outcomes, provenance, spent, stage_times
 from rag.report import report_html
-from rag.settings import Settings
+from rag.settings import RetrieverSettings, Settings
 from rag.types import IngestReport
 
 Ask = Callable[[Rag, str], dict[str, Any]]
@@ -32,7 +32,8 @@ def answered(rag: Rag, question: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held."""
+    """`resumed`: answers taken over from an interrupted run. `discarded`: answers that no longer held.
+    `makeshift`: answers whose reranking was late or degraded."""
 
     out: str
     questions: int
@@ -41,6 +42,7 @@ class RunSummary:
     failed: int
     resumed: int
     discarded: int
+    makeshift: int
     seconds: float
 
 
@@ -63,6 +65,7 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
         **outcomes(answers),
         resumed=len(kept),
         discarded=earlier - len(kept),
+        makeshift=sum(map(makeshift, answers)),
         seconds=seconds,
     )
 
@@ -87,6 +90,7 @@ def _results(
         "seconds": seconds,
         "counts": counts(questions, answers),
         "milliseconds": stage_times(answers),
+        "spent": spent(answers),
     }
 
 
@@ -103,7 +107,7 @@ def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
     where = rag.settings.run
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
-    if not rag.parts.index.catalog.counts()[0]:
+    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.parts.index.catalog.counts()[0]:
         raise ConfigError(
             f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
         )
@@ -153,4 +157,6 @@ def _line(rag: Rag, question: AskedQuestion, ask: Ask) -> AnswerLine:
     except ConfigError:
         raise
     except RagError as error:
+        if isinstance(error, ServiceError) and error.hopeless:
+            raise  # every other question would fail like this one
         return {"_id": question.id, "question": question.text, **error_json(error)}

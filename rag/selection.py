@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.types import Dropped, Passage, Selection
+from rag.types import Dropped, Passage, RerankerCard, Selection
 
 Order = Literal["relevance", "document", "edges"]
 
@@ -15,7 +15,8 @@ Order = Literal["relevance", "document", "edges"]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """threshold: least relevance. ratio: least share of the best relevance. duplicates: share of
-    common word triples from which a passage repeats a better one. budget: tokens of the prompt."""
+    common word triples from which a passage repeats a better one. budget: tokens of the prompt.
+    thresholds: of the rerankers that may stand in for the one that `threshold` belongs to."""
 
     top_k: int = 5
     threshold: float = 0.0
@@ -23,6 +24,7 @@ class Rule:
     duplicates: float | None = 0.9
     budget: int = 3000
     order: Order = "relevance"
+    thresholds: tuple[tuple[RerankerCard, float], ...] = ()
 
 
 def select(passages: Sequence[Passage], rule: Rule) -> Selection:
@@ -53,8 +55,9 @@ def estimate_tokens(text: str) -> int:
 
 
 def _reason_against(passage: Passage, kept: Sequence[Passage], best: float, rule: Rule) -> str:
-    if passage.relevance < rule.threshold:
-        return f"relevance {passage.relevance:.3f} is below the threshold {rule.threshold:.3f}"
+    threshold = next((t for reader, t in rule.thresholds if reader == passage.reader), rule.threshold)
+    if passage.relevance < threshold:
+        return f"relevance {passage.relevance:.3f} is below the threshold {threshold:.3f}"
     if rule.ratio is not None and passage.relevance < rule.ratio * best:
         return f"relevance {passage.relevance:.3f} is below {rule.ratio:g} of the best ({best:.3f})"
     if len(kept) >= rule.top_k:

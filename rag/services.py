@@ -8,26 +8,49 @@ change something (ServiceError, with the remedy). No message ever holds the key.
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, SecretStr, StringConstraints
 
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
-Address = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/]+")]
+_ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
+
+
+def _checked_address(text: str) -> str:
+    """An address is shown, logged and written into run records: nothing secret may stand in it."""
+    if not _ADDRESS.fullmatch(text.strip()):
+        raise ValueError(
+            "expected an address such as http://host:8000/v1, without name, password or query: "
+            "a key belongs into the environment"
+        )
+    return text.strip()
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+Variable = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 _LONGEST_MESSAGE = 300
-_PASSING = frozenset({408, 409, 429, 499})
+_LONGEST_ID = 80
+NO_KEY = "no-key-given"
+_PASSING = frozenset({408, 409, 425, 429, 499})
+# The next question would be refused like this one.
+_HOPELESS = frozenset({401, 402, 403, 404, 498})
+_QUOTA_REMEDY = "Check the account's credit and billing"
 _REMEDIES = {
     401: "Check the key in {names}",
     403: "The key in {names} may not do this: check its rights and the model's name",
+    402: "Check the account's credit and billing",
     404: "Check the model's name and base_url",
     413: "Send less at once",
     429: "Wait, or ask for a higher rate limit",
@@ -43,45 +66,118 @@ class Account:
     key: SecretStr
     names: str
 
-    def failure(self, message: str, status: int | None = None, *, permanent: bool = False) -> ServiceError:
-        """The error for a refusal: transient where the same call may succeed later."""
+    def failure(
+        self,
+        message: str,
+        status: int | None = None,
+        *,
+        permanent: bool = False,
+        quota: bool = False,
+        remedy: str = "",
+        retry_after: float | None = None,
+        request: str = "",
+    ) -> ServiceError:
+        """The error for a refusal: transient where the same call may succeed later.
+
+        quota: the account is empty, which waiting does not mend.
+        """
         passing = status is None or status in _PASSING or status >= 500
-        kind = TransientError if passing and not permanent else ServiceError
-        return kind(self._tell(message, status), provider=self.provider, status=status)
+        kind = TransientError if passing and not permanent and not quota else ServiceError
+        return kind(
+            self._tell(message, status, request, _QUOTA_REMEDY if quota else remedy),
+            provider=self.provider,
+            status=status,
+            hopeless=quota or status in _HOPELESS,
+            retry_after=retry_after,
+        )
 
-    def nonsense(self, message: str) -> ProtocolError:
+    def nonsense(self, message: str, request: str = "") -> ProtocolError:
         """The error for an answer that is not in the shape that the contract promises."""
-        return ProtocolError(self._tell(f"answered against its contract: {message}"), provider=self.provider)
+        told = self._tell(f"answered against its contract: {message}", request=request)
+        return ProtocolError(told, provider=self.provider)
 
-    def _tell(self, message: str, status: int | None = None) -> str:
-        said = " ".join(message.replace(self.key.get_secret_value(), "[key]").split())
+    def _tell(self, message: str, status: int | None = None, request: str = "", remedy: str = "") -> str:
+        said = " ".join(self.without_key(message).split())
         if len(said) > _LONGEST_MESSAGE:
             said = f"{said[:_LONGEST_MESSAGE]}…"
         told = (
             f"{self.provider} refused with status {status}: {said}" if status else f"{self.provider} {said}"
         )
-        remedy = _REMEDIES.get(status or 0, "").format(names=self.names)
+        if request:
+            told = f"{told.rstrip('.')} (request {self.without_key(request)[:_LONGEST_ID]})"
+        remedy = remedy or _REMEDIES.get(status or 0, "").format(names=self.names)
         return f"{told.rstrip('.')}. {remedy}." if remedy else told
 
-
-def find_key(given: SecretStr | None, names: Sequence[str]) -> SecretStr | None:
-    """The key from the settings, else from the first of these environment variables that is set."""
-    found = given.get_secret_value() if given else next(filter(None, map(os.environ.get, names)), "")
-    key = found.strip()
-    # The HTTP client would quote the whole key in its complaint about the header.
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError(f"The key in {' or '.join(names)} holds characters that no key has.")
-    return SecretStr(key) if key else None
+    def without_key(self, text: str) -> str:
+        return text.replace(self.key.get_secret_value(), "[key]")
 
 
-def open_account(
-    provider: str, given: SecretStr | None, names: Sequence[str], *, keyless: bool = False
-) -> Account:
-    """`names` are the variables in which the key may stand; a keyless server ignores what it is sent."""
-    key = find_key(given, names)
+@dataclass(frozen=True, slots=True)
+class KeyPlaces:
+    """Where a part's key may stand, in the order in which it is looked for.
+
+    given: from the part's own RAG_* variable. named: a variable that the config names.
+    usual: the provider's own variables, looked at only where the provider itself is asked: its key
+    is nobody else's business.
+    """
+
+    given: SecretStr | None
+    own: str
+    named: str | None = None
+    usual: tuple[str, ...] = ()
+
+    def names(self) -> str:
+        if self.named:
+            return self.named
+        if self.usual:
+            return " or ".join((*self.usual, self.own))
+        return f"{self.own} (or in a variable that key_env names)"
+
+    def find(self) -> SecretStr | None:
+        variables = (self.named,) if self.named else self.usual
+        found = self.given.get_secret_value() if self.given else _first_set(variables)
+        key = found.strip()
+        # The HTTP client would quote the whole key in its complaint about the header.
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError(f"The key in {self.names()} holds characters that no key has.")
+        return SecretStr(key) if key else None
+
+
+def _first_set(variables: Sequence[str]) -> str:
+    return next(filter(None, map(os.environ.get, variables)), "")
+
+
+def open_account(provider: str, places: KeyPlaces, *, keyless: bool = False) -> Account:
+    """A keyless server ignores what it is sent; one that wants a key says so in its refusal."""
+    key, names = places.find(), places.names()
     if key is None and not keyless:
-        raise ConfigError(f"{provider} needs a key: set {' or '.join(names)} in the environment.")
-    return Account(provider, key or SecretStr("no-key-given"), " or ".join(names))
+        raise ConfigError(
+            f"{provider} needs a key: set {names} in the environment, or name its variable in key_env."
+        )
+    return Account(provider, key or SecretStr(NO_KEY), names)
+
+
+class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
+    """offline: a part that would open a socket is refused when it is built, models are not downloaded."""
+
+    offline: bool = False
+
+
+def forbid_downloads() -> None:
+    """The model hub's library reads this once, when it is imported."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    if (constants := sys.modules.get("huggingface_hub.constants")) is not None:
+        vars(constants)["HF_HUB_OFFLINE"] = True
+
+
+def without_password(text: str) -> str:
+    """An address with a name and password in it, made fit to be shown."""
+    shown = re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
+    return re.sub(r"(?<=://)([^?\s'\"]*)\?[^\s'\"]*", r"\1?***", shown)
+
+
+def host_of(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 # --- OpenAI and whatever speaks its protocol -----------------------------------------------
@@ -89,12 +185,14 @@ def open_account(
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def openai_account(section: str, key: SecretStr | None, base_url: str | None) -> Account:
-    names = ("OPENAI_API_KEY", f"RAG_{section}__API_KEY")
-    if base_url is None:
-        return open_account("OpenAI", key, names)
-    host = urlsplit(base_url).netloc.rpartition("@")[2]
-    return open_account(f"The OpenAI-compatible server at {host}", key, names, keyless=True)
+def openai_account(
+    section: str, key: SecretStr | None, base_url: str | None, key_env: str | None = None
+) -> Account:
+    own = f"RAG_{section}__API_KEY"
+    if base_url is None or host_of(base_url) == host_of(OPENAI_URL):
+        return open_account("OpenAI", KeyPlaces(key, own, key_env, ("OPENAI_API_KEY",)))
+    provider = f"The OpenAI-compatible server at {host_of(base_url)}"
+    return open_account(provider, KeyPlaces(key, own, key_env), keyless=True)
 
 
 def openai_client(account: Account, base_url: str | None, timeout_s: float, retries: int) -> openai.OpenAI:
@@ -106,7 +204,16 @@ def openai_client(account: Account, base_url: str | None, timeout_s: float, retr
         base_url=base_url or OPENAI_URL,
         timeout=timeout_s,
         max_retries=retries,
+        http_client=openai.DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"response": [_spare_an_empty_account]}
+        ),
     )
+
+
+def _spare_an_empty_account(response: httpx2.Response) -> None:
+    """The SDK tries every 429 again; this is the header by which a server tells it not to."""
+    if response.status_code == 429 and b"insufficient_quota" in response.read():
+        response.headers["x-should-retry"] = "false"
 
 
 @contextmanager
@@ -122,7 +229,8 @@ def openai_errors(account: Account) -> Iterator[None]:
         raise account.failure(f"cannot be reached: {error.__cause__ or error}") from error
     except openai.APIError as error:
         quota = "insufficient_quota" in (error.code, error.type)
-        raise account.failure(error.message, _status(error), permanent=quota) from error
+        # Its own text shows all that the service said, perhaps the key.
+        raise account.failure(error.message, _status(error), quota=quota) from None
     except ValueError as error:  # JSON that is none, base64 that is none
         raise account.nonsense(str(error)) from error
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
@@ -24,10 +24,13 @@ from rag.errors import ConfigError
 from rag.generators import GeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
+from rag.policy import PolicySettings
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.retrieval import Mode
+from rag.retrievers import RemoteRetrieverSettings
 from rag.selection import Order
+from rag.services import NetworkSettings, without_password
 from rag.stores import StoreSettings
 from rag.stores.chroma import EmbeddedStoreSettings
 
@@ -42,6 +45,9 @@ class RetrieverSettings(BaseModel, frozen=True, extra="forbid"):
     kind: Mode = "hybrid"
     top_n: PositiveInt = 50
     rrf_k: PositiveInt = 60
+
+
+AnyRetrieverSettings = Annotated[RetrieverSettings | RemoteRetrieverSettings, Field(discriminator="kind")]
 
 
 class SelectionSettings(BaseModel, frozen=True, extra="forbid"):
@@ -63,18 +69,25 @@ class RunSettings(BaseModel, frozen=True, extra="forbid"):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=_DELIMITER, extra="forbid", frozen=True, case_sensitive=False
+        env_prefix=PREFIX,
+        env_nested_delimiter=_DELIMITER,
+        extra="forbid",
+        frozen=True,
+        case_sensitive=False,
+        hide_input_in_errors=True,  # it may be a key
     )
 
     store: StoreSettings = EmbeddedStoreSettings()
     loader: LoaderSettings = LoaderSettings()
     chunker: ChunkerSettings = StructureSettings()
     embedder: EmbedderSettings = SentenceTransformersSettings()
-    retriever: RetrieverSettings = RetrieverSettings()
+    retriever: AnyRetrieverSettings = RetrieverSettings()
     reranker: AnyRerankerSettings = LateInteractionSettings()
+    policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
     generator: GeneratorSettings = ExtractiveSettings()
     run: RunSettings = RunSettings()
+    network: NetworkSettings = NetworkSettings()
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
@@ -120,15 +133,14 @@ def resolved(settings: Settings, path: str | Path | None = None) -> Iterator[tup
 
 def public(settings: Settings) -> dict[str, dict[str, Any]]:
     """The settings as plain values, without secrets."""
-    return {
-        name: {key: _public(value) for key, value in section if key not in _SECRETS or value is not None}
-        for name, section in settings
-    }
+    return {name: _public(section) for name, section in settings}
 
 
 def _public(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return "(set)"
+    if isinstance(value, BaseModel):
+        return {key: _public(item) for key, item in value if key not in _SECRETS or item is not None}
     if isinstance(value, Path):
         return str(value)
     return [_public(item) for item in value] if isinstance(value, tuple) else value
@@ -155,6 +167,19 @@ def _refuse_secrets(content: Mapping[str, Any], path: Path) -> None:
                 raise ConfigError(
                     f"{path}: {section}.{key} is a secret: set it as {variable} in the environment"
                 )
+        if isinstance(fields, Mapping) and (key := _inner_secret(list(fields.values()))):
+            raise ConfigError(
+                f"{path}: {section} holds an {key}, which is a secret: put it into a variable of the "
+                "environment, and the variable's name into key_env"
+            )
+
+
+def _inner_secret(value: Any) -> str:
+    """The key of the first secret somewhere inside."""
+    if isinstance(value, Mapping):
+        found = next((key for key in _SECRETS if value.get(key) is not None), "")
+        return found or _inner_secret(list(value.values()))
+    return next(filter(None, map(_inner_secret, value)), "") if isinstance(value, list) else ""
 
 
 def _check_sections(content: Mapping[str, Any], path: str | Path | None) -> None:
@@ -162,8 +187,14 @@ def _check_sections(content: Mapping[str, Any], path: str | Path | None) -> None
     known = list(Settings.model_fields)
     if wrong := [section for section in content if section not in known]:
         raise ConfigError(
-            "\n".join(f"unknown section {name!r} in {path}{_nearest(name, known)}" for name in wrong)
+            "\n".join(f"unknown section {name!r} in {path}{_at_home(name, known)}" for name in wrong)
         )
+
+
+def _at_home(name: str, known: list[str]) -> str:
+    """A key without its section, or a section misspelt."""
+    homes = [section for section in known if name in _keys(section)]
+    return f": it is a key of {' and of '.join(homes)}" if homes else _nearest(name, known)
 
 
 def _check_environment() -> None:
@@ -220,6 +251,7 @@ def _explain(error: ValidationError, content: Mapping[str, Any], path: str | Pat
 
 def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path | None) -> str:
     section, *rest = [str(part) for part in item["loc"]]
+    place = rest.copy()
     kinds = {kind for model in _models(section) for kind in _kinds(model)}
     kind = rest.pop(0) if rest and rest[0] in kinds else ""
     name = ".".join([section, *rest])
@@ -227,22 +259,44 @@ def _line(item: Mapping[str, Any], content: Mapping[str, Any], path: str | Path 
     in_file = f" in {path}" if path is not None else ""
     where = f" in {variable}" if (variable := _variable(section, key)) else in_file
     if item["type"] == "extra_forbidden":
-        mine = {
-            key
-            for model in _models(section)
-            if not kind or kind in _kinds(model)
-            for key in model.model_fields
-        }
+        mine = {key for model in _models_at(section, place[:-1]) for key in model.model_fields}
         line = f"unknown key {name!r}{where}{_nearest(rest[-1], sorted(mine))}"
         if key in _section(content, section) and (switch := _variable(section, "kind")):
             line += f" ({switch} changed the kind to {kind}, and the file's keys belong to another)"
         return line
     if item["type"] == "union_tag_invalid":
         tag = item["ctx"]["tag"]
-        return f"{section}.kind{where}: there is no {tag!r}{_nearest(tag, sorted(kinds))}"
+        there = sorted({kind for model in _models_at(section, place) for kind in _kinds(model)})
+        return f"{name}.kind{where}: there is no {tag!r}{_nearest(tag, there)}"
     # What was given is shown unless it is, or may hold, a secret.
-    shown = "" if key in _SECRETS or isinstance(item["input"], Mapping) else f", got {item['input']!r}"
+    shown = (
+        ""
+        if {*_SECRETS} & {*rest} or isinstance(item["input"], Mapping)
+        else f", got {_shown(item['input'])}"
+    )
     return f"{name}{where}: {item['msg']}{shown}"
+
+
+def _models_at(section: str, place: Sequence[str]) -> list[type[BaseModel]]:
+    """The settings that may stand there: `place` is a path of keys, kinds and numbers of a list."""
+    models = _models(section)
+    for part in place:
+        if of_kind := [model for model in models if part in _kinds(model)]:
+            models = of_kind
+        elif not part.isdigit():
+            fields = [model.model_fields[part] for model in models if part in model.model_fields]
+            models = [model for field in fields for model in _models_in(field.annotation)]
+    return models
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+
+
+def _shown(value: Any) -> str:
+    return without_password(repr(value))
 
 
 def _kinds(model: type[BaseModel]) -> tuple[str, ...]:

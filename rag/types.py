@@ -102,10 +102,14 @@ class EmbedderCard:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the user asks, and its encoding where a stage before has made one."""
+    """What the user asks, and its encoding where a stage before has made one.
+
+    `until` is when the present stage has to be over, on the clock of `time.monotonic`.
+    """
 
     text: str
     vectors: QuestionVectors | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +150,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """What a reranker returns: one raw score a candidate, in the order given, and its confessions.
-
-    truncated: pairs cut to the window. encoded: passages encoded on the spot. units: what it cost.
-    Where `ranks` is False, the first stage's order stands.
-    """
-
-    values: tuple[float, ...]
-    truncated: int = 0
-    encoded: int = 0
-    units: float = 0.0
-    ranks: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class RerankerCard:
     """Who scored: the key under which its calibration is kept."""
 
@@ -168,15 +157,50 @@ class RerankerCard:
     model: str = ""
 
 
+NOBODY = RerankerCard("none")
+"""Who scored where no reranker did: the first stage's order stands."""
+
+RerankStatus = Literal["ok", "late", "degraded", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a reranker returns: one raw score a candidate, in the order given, and its confessions.
+
+    truncated: pairs cut to the window. encoded: passages encoded on the spot. cached: not read anew.
+    units, tokens: what the service billed; cost: in money, where a price is known.
+    Where `ranks` is False, the first stage's order stands.
+    Where not all were read by the one who was asked, `readers` tells who read, best first, and `by`
+    for each candidate which of them did. What a better reader has read ranks above what it has not.
+    """
+
+    values: tuple[float, ...]
+    truncated: int = 0
+    encoded: int = 0
+    units: float = 0.0
+    ranks: bool = True
+    tokens: int = 0
+    cost: float | None = None
+    cached: int = 0
+    status: RerankStatus = "ok"
+    reason: str = ""
+    readers: tuple[RerankerCard, ...] = ()
+    by: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A candidate with its raw rerank score, its logit (what is sorted on) and its relevance."""
+    """A candidate with its raw rerank score, its logit (what is sorted on) and its relevance.
+
+    `reader` is who scored it; None is whoever scores in this pipeline.
+    """
 
     candidate: Candidate
     score: float
     logit: float
     relevance: float
     rank: int
+    reader: RerankerCard | None = None
 
     @property
     def chunk(self) -> Chunk:
@@ -240,16 +264,24 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class RerankTrace:
-    """Who scored, how it went, and what was cut or encoded on the way."""
+    """Who scored, how it went, and what was cut or encoded on the way.
+
+    `cost` is None where the config has no price for what was billed.
+    """
 
     kind: str
     model: str
-    status: Literal["ok", "skipped"] = "ok"
+    status: RerankStatus = "ok"
     reason: str = ""
     calibration: str = ""
     truncated: int = 0
     encoded: int = 0
     units: float = 0.0
+    tokens: int = 0
+    cost: float | None = None
+    cached: int = 0
+    candidates: int = 0
+    scored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +308,7 @@ class LedgerRow:
     moved: int
     kept: bool
     reason: str
+    scored_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "OPENAI_API_KEY",
             "CO_API_KEY",
             "COHERE_API_KEY",
+            "VOYAGE_API_KEY",
+            "JINA_API_KEY",
+            "TOGETHER_API_KEY",
+            "KNOWLEDGESDK_API_KEY",
             "CHROMA_API_KEY",
         ):
             monkeypatch.delenv(name)

@@ -15,25 +15,27 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types sentences figures ahead",
+    "errors types sentences figures ahead parallel",
     "filters calibration selection fusion token_bits ledger prompt services questions journal model_folder",
-    "protocols calibrations runtimes",
-    "loaders chunkers embedders stores rerankers generators catalog lexical",
+    "protocols calibrations runtimes http",
+    "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
     "anchor index reranking",
-    "retrieval ingest pipeline",
+    "retrieval ingest pipeline guards",
+    "policy",
     "settings",
     "assembly",
     "api",
-    "why status doctor demo record report",
+    "why status doctor demo record report plan",
     "contract",
     "run",
     "evaluation",
     "cli",
 )
-ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators"}
+ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators", "retrievers"}
 HOMES = {
     "chromadb": {"stores.chroma"},
     "cohere": {"rerankers.cohere"},
+    "httpx": {"http", "rerankers.cohere", "stores.chroma"},
     "openai": {"generators.openai", "embedders.openai", "services"},
     "tantivy": {"lexical"},
     "torch": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx"},
@@ -51,7 +53,7 @@ HOMES = {
     "sklearn": {"evaluation.fitting"},
 }
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
-VALIDATES = {*ADAPTERS, "settings", "calibrations", "services", "questions", "evaluation.dataset"}
+VALIDATES = {*ADAPTERS, "settings", "policy", "calibrations", "services", "questions", "evaluation.dataset"}
 READS_ENVIRONMENT = {
     "settings",
     "services",

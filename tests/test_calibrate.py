@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,12 +24,13 @@ from test_docs import tables
 from rag import ConfigError, InputError, Rag, Settings
 from rag.calibration import FEATURES, Calibration
 from rag.evaluation.calibrate import calibrate, calibrated_json, write
-from rag.evaluation.candidates import Judged
+from rag.evaluation.candidates import Judged, whole
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.fitting import fit, platt, rounded, straighten
 from rag.evaluation.reliability import bins, calibration_error, log_loss, one_passage_a_document
 from rag.evaluation.separation import Asked, Wish, area, propose
 from rag.ingest import silent
+from rag.types import RerankerCard, Scores
 
 Numbers = NDArray[np.float64]
 
@@ -278,3 +280,14 @@ def test_what_the_first_stage_does_not_know_is_not_fitted() -> None:
     blind = [replace(row, features=np.where(np.arange(5) == 1, np.nan, row.features)) for row in judged]
     assert usable(judged, ["score", "cosine"]) == ["score", "cosine"]
     assert usable(blind, ["score", "cosine"]) == ["score"]
+
+
+@pytest.mark.parametrize("status", ["late", "degraded"])
+def test_scores_of_more_than_one_reranker_are_not_fitted(status: Literal["late", "degraded"]) -> None:
+    with pytest.raises(InputError, match=r"\(the service was slow\).*policy\.fallback"):
+        whole(Scores((0.1, 0.2), status=status, reason="the service was slow"))
+    cascade = Scores((0.1, 0.2), readers=(RerankerCard("a"), RerankerCard("b")), by=(0, 1))
+    with pytest.raises(InputError, match="a cascade"):
+        whole(cascade)
+    alone = Scores((0.1, 0.2), readers=(RerankerCard("a"),), by=(0, 0))
+    assert whole(alone) is alone

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rag.chunkers.headings import outline
 from rag.chunkers.structure import StructureSettings, counter
 from rag.chunkers.whole import WholeSettings
-from rag.embedders.openai import estimated_tokens
+from rag.embedders.hosted import estimated_tokens
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 from rag.errors import ConfigError
 from rag.protocols import Embedder

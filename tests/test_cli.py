@@ -26,6 +26,8 @@ COMMANDS = {
     "search": ["query", "--where", "--explain", "--config", "--json"],
     "why": ["question", "source", "--config", "--json"],
     "run": ["CONFIG", "--json"],
+    "plan": ["CONFIG", "--json"],
+    "cache": ["--clear", "--config", "--json"],
     "status": ["--sources", "--config", "--json"],
     "remove": ["SOURCE...", "--config", "--json"],
     "rebuild": ["--embed", "--config", "--json"],

@@ -15,12 +15,12 @@ from servers.cohere_server import CohereServer, overlap
 from servers.loopback import KEY, Fault
 
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError, TransientError
+from rag.guards.deadline import Batches
 from rag.rerankers.base import Parts
 from rag.rerankers.cohere import CohereReranker, CohereRerankerSettings
 from rag.types import Candidate, Chunk, Question, RerankerCard
 
 QUESTION = Question("when does the dome close")
-AT_ONCE = {"retry-after-ms": "1"}
 
 
 def no_encoder() -> Any:
@@ -89,8 +89,11 @@ def test_an_empty_question_is_refused_before_it_is_sent(cohere_server: CohereSer
 def test_more_documents_than_a_call_may_hold_are_split_and_scored_alike(cohere_server: CohereServer) -> None:
     words = QUESTION.text.split()
     texts = [f"{' '.join(words[: number % 6])} {number}" for number in range(2001)]
-    scores = build(cohere_server).score(QUESTION, candidates(*texts))
-    assert [len(request.body["documents"]) for request in cohere_server.requests] == [1000, 1000, 1]
+    reranker = build(cohere_server)
+    scores = Batches(reranker, CohereRerankerSettings(kind="cohere").manner().size, parallel=2).score(
+        QUESTION, candidates(*texts)
+    )
+    assert sorted(len(request.body["documents"]) for request in cohere_server.requests) == [1, 1000, 1000]
     assert list(scores.values) == [overlap(QUESTION.text, text) for text in texts]
     assert scores.units == 21
 
@@ -118,11 +121,11 @@ def test_a_limit_on_the_length_of_documents_is_sent_where_it_is_set(cohere_serve
     assert cohere_server.requests[0].body["max_tokens_per_doc"] == 512
 
 
-def test_the_named_fields_are_read_in_their_order(cohere_server: CohereServer) -> None:
-    given = [candidate("it rains", metadata={"department": "Operations"})]
+def test_the_named_fields_are_sent_as_yaml_in_their_order(cohere_server: CohereServer) -> None:
+    given = [candidate("it rains: a lot", metadata={"department": "Operations"})]
     build(cohere_server, fields=("department", "title", "text")).score(QUESTION, given)
     assert cohere_server.requests[0].body["documents"] == [
-        "department: Operations\ntitle: Domes\nit rains",
+        "department: Operations\ntitle: Domes\ntext: 'it rains: a lot'",
     ]
 
 
@@ -182,10 +185,10 @@ def test_what_cohere_warns_of_is_logged(
     ("fault", "kind", "words"),
     [
         (Fault(400, {"message": "bad model"}), ServiceError, ["400", "bad model"]),
-        (Fault(403, {"message": "not yours"}), ServiceError, ["403", "not yours", "CO_API_KEY"]),
+        (Fault(403, {"message": "not yours"}), ServiceError, ["403", "not yours", "RAG_RERANKER__API_KEY"]),
         (Fault(404, {"message": "no model"}), ServiceError, ["404", "no model", "model's name and base_url"]),
         (Fault(422, {"message": "unknown field"}), ServiceError, ["422", "unknown field"]),
-        (Fault(498, {"message": "blocked"}), ServiceError, ["498", "blocked", "CO_API_KEY"]),
+        (Fault(498, {"message": "blocked"}), ServiceError, ["498", "blocked", "RAG_RERANKER__API_KEY"]),
         (Fault(418, "<html>teapot</html>"), ServiceError, ["418", "teapot"]),
         (Fault(429, {"message": "trial key"}), TransientError, ["429", "trial key", "rate limit"]),
         (Fault(500, {"message": "oops"}), TransientError, ["500", "oops"]),
@@ -206,24 +209,32 @@ def test_a_refusal_says_why_and_what_to_do(
 
 def test_a_wrong_key_is_permanent_and_never_shown(cohere_server: CohereServer) -> None:
     wrong = "wrong-0123456789abcdef"
-    with pytest.raises(ServiceError, match="Check the key in CO_API_KEY") as caught:
+    with pytest.raises(ServiceError, match="Check the key in RAG_RERANKER__API_KEY") as caught:
         build(cohere_server, api_key=wrong).score(QUESTION, TWO)
     assert type(caught.value) is ServiceError
     assert caught.value.status == 401
     assert wrong not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
 
 
-def test_a_passing_fault_is_tried_again(cohere_server: CohereServer) -> None:
-    cohere_server.plan(Fault(503, {}, AT_ONCE), Fault(429, {}, AT_ONCE))
-    assert len(build(cohere_server, retries=2).score(QUESTION, TWO).values) == 2
-    assert len(cohere_server.requests) == 3
-
-
-def test_retries_end_when_the_settings_say_so(cohere_server: CohereServer) -> None:
-    cohere_server.plan(Fault(503, {}), Fault(503, {}))
-    with pytest.raises(TransientError):
-        build(cohere_server, retries=0).score(QUESTION, TWO)
+def test_the_sdk_itself_tries_nothing_again(cohere_server: CohereServer) -> None:
+    cohere_server.plan(Fault(503, {}, {"retry-after": "7"}))
+    with pytest.raises(TransientError) as caught:
+        build(cohere_server, retries=2).score(QUESTION, TWO)
     assert len(cohere_server.requests) == 1
+    assert caught.value.retry_after == 7
+
+
+def test_a_redirect_is_not_followed_with_the_key(cohere_server: CohereServer) -> None:
+    cohere_server.plan(Fault(307, {}, {"location": f"{cohere_server.url}/v2/rerank?other"}))
+    with pytest.raises(ServiceError, match="which is not followed: set base_url"):
+        build(cohere_server).score(QUESTION, TWO)
+    assert len(cohere_server.requests) == 1
+
+
+def test_a_body_without_end_is_not_read_to_its_end(cohere_server: CohereServer) -> None:
+    cohere_server.plan(Fault(200, " " * 9_000_000))
+    with pytest.raises(ProtocolError, match="more than 8,000,000 bytes"):
+        build(cohere_server).score(QUESTION, TWO)
 
 
 def test_a_server_that_hangs_is_given_up_in_time(cohere_server: CohereServer) -> None:
@@ -242,15 +253,18 @@ def test_a_server_that_is_not_there_is_transient(cohere_server: CohereServer) ->
 
 def test_without_a_key_the_part_is_not_built(cohere_server: CohereServer) -> None:
     with pytest.raises(ConfigError, match="CO_API_KEY or COHERE_API_KEY or RAG_RERANKER__API_KEY"):
-        build(cohere_server, api_key=None)
+        build(cohere_server, api_key=None, base_url=None)
 
 
 @pytest.mark.parametrize("name", ["CO_API_KEY", "COHERE_API_KEY"])
-def test_the_key_may_stand_in_the_environment(
+def test_the_providers_own_key_goes_to_the_provider_alone(
     cohere_server: CohereServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, KEY)
-    assert len(build(cohere_server, api_key=None).score(QUESTION, TWO).values) == 2
+    build(cohere_server, api_key=None, base_url=None)
+    with pytest.raises(ConfigError, match="key_env"):
+        build(cohere_server, api_key=None)
+    assert len(build(cohere_server, api_key=None, key_env=name).score(QUESTION, TWO).values) == 2
 
 
 def test_the_settings_key_wins_over_the_environments(

@@ -20,7 +20,8 @@ COMMENTED_OUT = re.compile(r"^  #(?=\w+:)", re.MULTILINE)
 
 def test_the_promised_configs_are_there() -> None:
     names = {path.stem for path in CONFIGS}
-    assert names >= {"default", "handbook", "openai", "cohere", "huggingface"}
+    assert names >= {"default", "handbook", "openai", "huggingface", "offline", "resilient"}
+    assert names >= {"cohere", "voyage", "jina", "together", "server", "llm", "knowledgesdk"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -96,13 +97,10 @@ def test_the_environment_can_change_the_kind_where_the_file_leaves_it_open(
 def test_a_kind_changed_by_the_environment_meets_leftovers_of_the_file_and_says_so(
     written: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    monkeypatch.setenv("RAG_RERANKER__KIND", "cross-encoder")
+    monkeypatch.setenv("RAG_RERANKER__KIND", "cohere")
     message = refusal(written, file)
     assert "'reranker.precision'" in message
-    assert (
-        "RAG_RERANKER__KIND changed the kind to cross-encoder, and the file's keys belong to another"
-        in message
-    )
+    assert "RAG_RERANKER__KIND changed the kind to cohere, and the file's keys belong to another" in message
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
@@ -154,6 +152,7 @@ def test_yaml_without_sections_is_refused(written: Path, text: str) -> None:
         ("retriever: {topn: 3}", "unknown key 'retriever.topn'", "'top_n'"),
         ("loader: {max_byte: 3}", "unknown key 'loader.max_byte'", "'max_bytes'"),
         ("store: {kind: embeded}", "there is no 'embeded'", "'embedded'"),
+        ("retriever: {kind: hybird}", "there is no 'hybird'", "'hybrid'"),
         ("top_k: 3", "unknown section 'top_k'", "reranker"),
     ],
 )
@@ -196,7 +195,6 @@ def test_a_key_of_another_kind_in_the_environment_is_refused(monkeypatch: pytest
         ("reranker: {top_k: null}", "reranker.top_k", "None", "integer"),
         ("reranker: {threshold: 1.5}", "reranker.threshold", "1.5", "less than or equal to 1"),
         ("reranker: {precision: 2bit}", "reranker.precision", "'2bit'", "'1bit' or 'float'"),
-        ("retriever: {kind: semantic}", "retriever.kind", "'semantic'", "'hybrid', 'dense' or 'lexical'"),
         ("selection: {order: random}", "selection.order", "'random'", "'relevance', 'document' or 'edges'"),
         ("selection: {budget: -5}", "selection.budget", "-5", "greater than 0"),
         ("loader: {exclude: 7}", "loader.exclude", "7", "tuple"),
@@ -225,6 +223,46 @@ def test_everything_that_is_wrong_is_told_at_once(written: Path) -> None:
     lines = refusal(written, "reranker: {top_k: 0, ratio: 7}\nretriever: {top_n: x}").splitlines()
     assert len(lines) == 3
     assert len(refusal(written, "stoer: {}\nretreiver: {}").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "policy: {fallback: [{kind: voyage, modle: x}]}",
+            "unknown key 'policy.fallback.0.voyage.modle' in .*: did you mean 'model'",
+        ),
+        (
+            "policy: {fallback: [voyag]}",
+            "policy.fallback.0.kind in .*: there is no 'voyag': did you mean 'voyage'",
+        ),
+        ("policy: {skip_when: {few: 3}}", "policy.skip_when.few' in .*: there are candidates, margin"),
+        ("policy: {prices: [{provider: jina, units: 3}]}", "prices.0.units' in .*: did you mean 'unit'"),
+        ("policy: {cascade: [none]}", "cascade: none needs top_k"),
+        ("policy: {fallback: [{kind: voyage, api_key: x}]}", "policy holds an api_key, which is a secret"),
+    ],
+)
+def test_what_is_wrong_inside_a_section_is_told_as_well(written: Path, text: str, said: str) -> None:
+    assert re.search(said, refusal(written, text))
+
+
+@pytest.mark.parametrize("text", ["http://me:{}@host/v1", "http://host/v1?key={}"])
+@pytest.mark.parametrize(
+    "section",
+    ["reranker: {{kind: voyage, base_url: '{}'}}", "policy: {{fallback: [{{kind: http, base_url: '{}'}}]}}"],
+)
+def test_an_address_with_a_password_or_a_query_is_refused(written: Path, text: str, section: str) -> None:
+    message = refusal(written, section.format(text.format("hush")))
+    assert "a key belongs into the environment" in message
+    assert "hush" not in message
+
+
+def test_a_list_and_a_word_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_POLICY__FALLBACK", '["cross-encoder", "none"]')
+    monkeypatch.setenv("RAG_RERANKER__KIND", "voyage")
+    settings = Settings.load()
+    assert [other.kind for other in settings.policy.fallback] == ["cross-encoder", "none"]
+    assert settings.reranker.kind == "voyage"
 
 
 # --- secrets -------------------------------------------------------------------------------
@@ -283,6 +321,15 @@ def test_a_secret_stands_in_no_error(monkeypatch: pytest.MonkeyPatch, others: di
     for name, value in others.items():
         monkeypatch.setenv(name, value)
     assert SECRET not in refusal()
+
+
+def test_a_secret_stands_in_no_error_of_settings_that_are_made_in_a_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAG_RERANKER__API_KEY", SECRET)
+    with pytest.raises(ValueError, match="api_key") as raised:
+        Settings()
+    assert SECRET not in str(raised.value)
 
 
 def test_a_secret_that_is_not_set_is_not_listed() -> None:

@@ -135,3 +135,11 @@ def test_too_few_questions_are_refused_before_anything_is_scored(tmp_path: Path)
     config.write_text("{}")
     with pytest.raises(InputError, match=r"tuning needs 20 labelled questions"):
         tune(Settings.load(config), config, [], data, 100, tmp_path / "out", OPTIONS, silent)
+
+
+def test_a_search_that_is_somebody_elses_cannot_be_tuned(tmp_path: Path) -> None:
+    data = Dataset.load(ROOT / "data" / "questions")
+    config = tmp_path / "mine.yaml"
+    config.write_text("retriever: {kind: knowledgesdk}")
+    with pytest.raises(InputError, match="searches elsewhere"):
+        tune(Settings.load(config), config, [], data, 100, tmp_path / "out", OPTIONS, silent)

@@ -18,7 +18,7 @@ _SHIPPED = Path(__file__).parent / "fitted.yaml"
 
 # Rerankers without a fit of ours. The score's own nature says how to read it: a cross-encoder's
 # logit, a service's number between 0 and 1. Such relevance is ordered rightly but not calibrated.
-_BY_NATURE: dict[str, Transform] = {"cross-encoder": "identity"}
+_BY_NATURE: dict[str, Transform] = {"cross-encoder": "identity", "http": "identity"}
 
 
 class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
@@ -59,10 +59,16 @@ def find_calibration(
     for fit in _shipped():
         if (fit.reranker, fit.model, fit.embedder) == (reranker.kind, reranker.model, embedder.name):
             return fit.calibration()
-    name = f"{reranker.kind} {reranker.model}".strip()
     if reranker.kind == "none":
-        return Calibration(name, {"cosine": 10.0}, bias=-5.0)
-    return Calibration(name, {"score": 1.0}, transform=_BY_NATURE.get(reranker.kind, "logit"))
+        return Calibration("none", {"cosine": 10.0}, bias=-5.0)
+    return without_evidence(reranker)
+
+
+def without_evidence(reranker: RerankerCard) -> Calibration:
+    """By the nature of the score alone: where nothing was fitted, or the first stage tells nothing more."""
+    name = f"{reranker.kind} {reranker.model}".strip()
+    weights = {} if reranker.kind == "none" else {"score": 1.0}
+    return Calibration(name, weights, transform=_BY_NATURE.get(reranker.kind, "logit"))
 
 
 def _from_file(path: Path, reranker: RerankerCard, now: Mapping[str, str]) -> Calibration:

@@ -150,6 +150,41 @@ def run(
 
 
 @app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="Settings with a `run:` section.", metavar="CONFIG")],
+    as_json: Json = False,
+) -> None:
+    """Tell what a run would send to whom, in how many calls, for how much. Sends nothing."""
+    from rag.cli.render import console, render_plan
+    from rag.plan import make_plan
+
+    made = make_plan(_settings(config))
+    _print_json(made.as_json()) if as_json else render_plan(console(), made)
+
+
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all scores.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show how many reranking scores are kept (policy.cache), or forget them."""
+    from dataclasses import asdict
+
+    from rag.guards.cache import open_store
+
+    settings = _settings(config)
+    store = open_store(settings.store.path, settings.policy.cache_bytes)
+    if clear:
+        store.clear()
+    found = store.status()
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        typer.echo(f"{found.path}: {found.entries:,} scores, {found.bytes:,} bytes")
+
+
+@app.command()
 def status(
     sources: Annotated[bool, typer.Option("--sources", help="List the documents too.")] = False,
     config: Config = None,

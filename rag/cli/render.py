@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rag.types import Answer, Citation, IngestReport, Passage, Trace
+from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trace
 
 if TYPE_CHECKING:
     from rag.doctor import Check
+    from rag.plan import Plan
     from rag.run import RunSummary
     from rag.why import Verdict
 
@@ -102,6 +103,8 @@ def render_run(summary: RunSummary) -> None:
     )
     if summary.failed:
         out.print(f"[red]{summary.failed} failed[/]: see answers.jsonl")
+    if summary.makeshift:
+        out.print(f"[yellow]{summary.makeshift} ranked late or by a stand-in[/]: run again to try them anew")
     if summary.discarded:
         out.print(
             f"{summary.discarded} answers of an earlier run did not fit these settings and were made anew"
@@ -109,6 +112,21 @@ def render_run(summary: RunSummary) -> None:
     if summary.resumed:
         out.print(f"{summary.resumed} answers were there from an earlier run")
     out.print(f"written to {escape(str(summary.out))}")
+
+
+def render_plan(out: Console, plan: Plan) -> None:
+    out.print(f"{plan.documents:,} documents, {plan.passages:,} passages, {plan.questions:,} questions")
+    if not plan.parts:
+        out.print("Nothing leaves this machine.")
+        return
+    table = Table("part", "to", "what it is sent", "calls", "tokens", "units", "cost", box=None)
+    for part in plan.parts:
+        cost = "no price" if part.cost is None else f"{part.cost:.4f}"
+        counts = (f"{part.calls:,}", f"{part.tokens:,}", f"{part.units:g}", cost)
+        table.add_row(f"{part.part} {part.kind}", escape(part.host), part.text, *counts)
+    out.print(table)
+    total = "unknown: policy.prices has no price for it" if plan.cost is None else f"{plan.cost:.4f}"
+    out.print(f"At most, with nothing cached and no call repeated. In money: {total}")
 
 
 def render_status(out: Console, status: Mapping[str, Any]) -> None:
@@ -156,10 +174,20 @@ def _place(source: str, page: int | None, heading: str | None) -> str:
     return ", ".join([source, *([f"page {page}"] if page else []), *([heading] if heading else [])])
 
 
+def rerank_line(rerank: RerankTrace) -> str:
+    """Who scored, how it went and why, and what it cost."""
+    line = f"reranker {rerank.kind} {rerank.model}".rstrip() + f": {rerank.status}"
+    if rerank.reason:
+        line += f" ({rerank.reason.rstrip('.')})"
+    if rerank.cached:
+        line += f", {rerank.cached} from the cache"
+    return line if rerank.cost is None else f"{line}, cost {rerank.cost:.6g}"
+
+
 def _render_stages(out: Console, trace: Trace) -> None:
     """One line: who ranked, how it went, and where the time was spent."""
     rerank = trace.rerank
-    who = f"reranker {rerank.kind} {rerank.model}".rstrip() + f": {rerank.status}" if rerank else ""
+    who = rerank_line(rerank) if rerank else ""
     times = ", ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in trace.stages)
     out.print(Text(f"\n{who}; {times}", style="dim"))
     for note in trace.notes:

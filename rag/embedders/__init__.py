@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rag.embedders.cohere import CohereEmbedderSettings
+from rag.embedders.http import HttpEmbedderSettings
 from rag.embedders.openai import OpenAIEmbedderSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 
 EmbedderSettings = Annotated[
-    SentenceTransformersSettings | OpenAIEmbedderSettings,
+    SentenceTransformersSettings | OpenAIEmbedderSettings | CohereEmbedderSettings | HttpEmbedderSettings,
     Field(discriminator="kind"),
 ]

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.calibration import FEATURES
+from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import one_passage_a_document
 from rag.ingest import Progress
 from rag.pipeline import Pipeline
-from rag.types import Question
+from rag.types import Question, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,17 @@ class Judged:
     ranks: bool = True
 
 
+def whole(scores: Scores) -> Scores:
+    """As they came from one reranker that scored all: what another has scored is on another scale."""
+    if scores.status in ("late", "degraded") or len(set(scores.by)) > 1:
+        told = scores.reason or "a cascade"
+        raise InputError(
+            f"more than one reranker scored the candidates of a question ({told}): what is fitted belongs to "
+            "one. Leave policy.cascade and policy.fallback out, and give it the time it needs"
+        )
+    return scores
+
+
 def judge_question(
     pipeline: Pipeline,
     id_: str,
@@ -43,7 +55,7 @@ def judge_question(
     grades: Mapping[str, int],
 ) -> Judged:
     candidates = pipeline.retrieve(question)
-    scores = pipeline.reranker.score(question, candidates) if candidates else None
+    scores = whole(pipeline.reranker.score(question, candidates)) if candidates else None
     values = scores.values if scores else ()
     documents = [document(candidate.chunk.source) for candidate in candidates]
     rows = [

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.calibration import FEATURES, Calibration
-from rag.evaluation.candidates import Judged, usable
+from rag.evaluation.candidates import Judged, usable, whole
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, fit, rescale
 from rag.evaluation.metrics import by_document, mean, score_rankings
@@ -207,7 +207,7 @@ def _known(
     places = {candidate.chunk.id: i for i, candidate in enumerate(union)}
     features = {}
     for arm in arms:
-        values = arm.reranker.score(encoded, union).values if union else ()
+        values = whole(arm.reranker.score(encoded, union)).values if union else ()
         rows = [
             list(arm.calibration.features(value, c.evidence).values())
             for value, c in zip(values, union, strict=True)

@@ -22,7 +22,7 @@ from rag.evaluation.verdict import Verdict, judge
 from rag.ingest import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
-from rag.settings import Settings
+from rag.settings import RetrieverSettings, Settings
 
 _FEWEST = 20
 # Of the front so many are run on the other half; the chosen one is among them.
@@ -74,6 +74,7 @@ def tune(
     """`others` bring rerankers to try beside the config's own and none."""
     train, test = dataset.split(options.seed)
     _check(train, test)
+    _check_first_stage(settings)
     rag = open_for(settings, dataset, options.indexes, progress)
     named = naming((source for source, _ in rag.parts.index.catalog.sources()), dataset.judged)
     choices = _rerankers([settings, *others])
@@ -216,6 +217,14 @@ def _check(train: Dataset, test: Dataset) -> None:
         raise InputError(
             f"tuning needs {_FEWEST} labelled questions to choose by and as many to judge by; each half of "
             f"{train.name} has {fewest}. `rag questions` drafts some from the documents"
+        )
+
+
+def _check_first_stage(settings: Settings) -> None:
+    if not isinstance(settings.retriever, RetrieverSettings):
+        raise InputError(
+            f"retriever {settings.retriever.kind} searches elsewhere: tuning chooses among searches of an "
+            "index of one's own"
         )
 
 

@@ -12,7 +12,16 @@ from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat,
 
 from rag.generators.base import Parts
 from rag.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
-from rag.services import Account, Address, openai_account, openai_client, openai_errors
+from rag.services import (
+    OPENAI_URL,
+    Account,
+    Address,
+    Variable,
+    host_of,
+    openai_account,
+    openai_client,
+    openai_errors,
+)
 from rag.types import Passage, Question, Reply
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
     model: str = "gpt-4.1-mini"
     base_url: Address | None = None
     api_key: SecretStr | None = None
+    key_env: Variable | None = None
     temperature: NonNegativeFloat | None = 0.0
     max_tokens: PositiveInt = 600
     timeout_s: PositiveFloat = 60.0
@@ -38,9 +48,12 @@ class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
     template: str | None = None
     stream_usage: bool = True
 
+    def host(self) -> str:
+        return host_of(self.base_url or OPENAI_URL)
+
     def build(self, parts: Parts | None = None) -> OpenAIGenerator:
         check_template(self.template or DEFAULT_TEMPLATE)
-        account = openai_account("GENERATOR", self.api_key, self.base_url)
+        account = openai_account("GENERATOR", self.api_key, self.base_url, self.key_env)
         client = openai_client(account, self.base_url, self.timeout_s, self.retries)
         return OpenAIGenerator(self, account, client)
 

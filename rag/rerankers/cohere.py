@@ -6,22 +6,15 @@ import logging
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    FiniteFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    TypeAdapter,
-)
+from pydantic import BaseModel, PositiveInt, TypeAdapter
 
-from rag.errors import InputError
-from rag.rerankers.base import Parts, RerankerSettings
-from rag.rerankers.fields import reading
-from rag.services import Account, Address, open_account
+from rag.http import open_client, remaining, retry_after
+from rag.rerankers.base import Demand, Parts
+from rag.rerankers.fields import as_yaml
+from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, first_problem, in_order, sent
+from rag.services import Account
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 if TYPE_CHECKING:
@@ -30,29 +23,33 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DOCUMENTS_PER_CALL = 1000
-_PRODUCTION = "https://api.cohere.com"
+_DOCUMENTS_A_UNIT = 100
 
 
-class CohereRerankerSettings(RerankerSettings, frozen=True):
+class CohereRerankerSettings(HostedSettings, frozen=True):
+    provider: ClassVar[str] = "Cohere"
+    address: ClassVar[str] = "https://api.cohere.com"
+    variables: ClassVar[tuple[str, ...]] = ("CO_API_KEY", "COHERE_API_KEY")
+
     kind: Literal["cohere"]
     model: str = "rerank-v3.5"
-    api_key: SecretStr | None = None
-    base_url: Address | None = None
-    timeout_s: PositiveFloat = 10.0
-    retries: NonNegativeInt = 2
     max_tokens_per_doc: PositiveInt | None = None
+
+    def demand(self, candidates: int) -> Demand:
+        """A unit is a hundred documents of one call; a document of more than 500 tokens counts as several."""
+        whole, rest = divmod(candidates, self.documents_per_call)
+        units = whole * -(-self.documents_per_call // _DOCUMENTS_A_UNIT) + -(-rest // _DOCUMENTS_A_UNIT)
+        return Demand(super().demand(candidates).calls, units)
 
     def build(self, parts: Parts) -> CohereReranker:
         import cohere  # 0.5 s that nobody without this part should wait for
 
-        names = ("CO_API_KEY", "COHERE_API_KEY", "RAG_RERANKER__API_KEY")
-        account = open_account("Cohere", self.api_key, names)
+        account = self.account()
         client = cohere.ClientV2(
             api_key=account.key.get_secret_value(),
-            base_url=self.base_url or _PRODUCTION,  # else the SDK obeys CO_API_URL, unseen by the settings
-            timeout=self.timeout_s,  # the SDK's own is 300 s
-            max_retries=self.retries,
+            base_url=self.url(),  # else the SDK obeys CO_API_URL, unseen by the settings
+            max_retries=0,  # its own know no deadline
+            httpx_client=open_client(self.timeout_s),  # the SDK's own waits 300 s and follows redirects
         )
         return CohereReranker(self, account, client)
 
@@ -70,36 +67,29 @@ class CohereReranker:
         return RerankerCard("cohere", self._settings.model)
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
-        """What exceeds one call is split: a score does not depend on the other documents of its call."""
         if not candidates:
             return Scores(())
-        if not question.text.strip():
-            raise InputError("An empty question cannot be ranked for.")
-        documents = [reading(candidate.chunk, self._settings.fields) for candidate in candidates]
-        starts = range(0, len(documents), _DOCUMENTS_PER_CALL)
-        parts = [self._call(question.text, documents[at : at + _DOCUMENTS_PER_CALL]) for at in starts]
-        return Scores(
-            values=tuple(value for part in parts for value in part.values),
-            units=sum(part.units for part in parts),
-        )
-
-    def _call(self, question: str, documents: Sequence[str]) -> Scores:
+        check_question(question)
+        documents = [sent(as_yaml(candidate.chunk, self._settings.fields)) for candidate in candidates]
         with _cohere_errors(self._account):
             response: object = self._client.rerank(
                 model=self._settings.model,
-                query=question,
+                query=question.text,
                 documents=documents,
-                request_options={"additional_body_parameters": self._limit()},
+                request_options={
+                    "timeout_in_seconds": self._seconds(question),
+                    "additional_body_parameters": self._limit(),
+                },
             )
             answer = TypeAdapter(_Answer).validate_python(response, from_attributes=True)
-        by_index = {result.index: result.relevance_score for result in answer.results}
-        if len(answer.results) != len(documents) or sorted(by_index) != list(range(len(documents))):
-            raise self._account.nonsense(
-                f"{len(answer.results)} scores for {len(documents)} documents, or wrong indexes"
-            )
+            scored = [(result.index, result.relevance_score) for result in answer.results]
+            values = in_order(scored, len(documents))
         for warning in answer.warnings():
             _log.warning("Cohere warns: %s", warning)
-        return Scores(tuple(by_index[index] for index in range(len(documents))), units=answer.units())
+        return Scores(values, units=answer.units())
+
+    def _seconds(self, question: Question) -> int:
+        return remaining(question.until, self._settings.timeout_s)  # type: ignore[return-value]  # the SDK declares an int and takes a float
 
     def _limit(self) -> dict[str, int]:
         limit = self._settings.max_tokens_per_doc
@@ -107,8 +97,8 @@ class CohereReranker:
 
 
 class _Result(BaseModel):
-    index: int
-    relevance_score: FiniteFloat
+    index: Index
+    relevance_score: Score
 
 
 class _BilledUnits(BaseModel):
@@ -145,13 +135,20 @@ def _cohere_errors(account: Account) -> Iterator[None]:
     except httpx.HTTPError as error:
         raise account.failure(f"cannot be reached: {error}") from error
     except ApiError as error:
-        raise _refusal(account, error) from error
-    except (ValueError, TypeError) as error:  # the SDK builds its answer from any JSON, or stumbles over it
+        raise _refusal(account, error) from None  # its text shows what the service said, perhaps the key
+    except ValueError as error:  # the SDK builds its answer from any JSON
+        raise account.nonsense(first_problem(error)) from None
+    except (TypeError, AttributeError, RecursionError) as error:  # or stumbles over it
         raise account.nonsense(str(error)) from error
 
 
 def _refusal(account: Account, error: ApiError) -> Exception:
     message = error.body.get("message") if isinstance(error.body, dict) else error.body
-    if error.status_code is not None and error.status_code < 300:
-        return account.nonsense(f"what came is not JSON: {message}")
-    return account.failure(str(message), error.status_code)
+    status, headers = error.status_code, error.headers or {}
+    request = headers.get("x-request-id", "")
+    if status is not None and status < 300:
+        return account.nonsense(f"what came is not JSON: {message}", request)
+    if status is not None and status < 400:
+        where = headers.get("location", "elsewhere")
+        message = f"it redirects to {where}, which is not followed: set base_url to it"
+    return account.failure(str(message), status, retry_after=retry_after(headers), request=request)

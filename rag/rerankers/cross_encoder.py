@@ -9,11 +9,14 @@ from pydantic import PositiveInt
 
 from rag.errors import ModelError
 from rag.model_folder import find_model
-from rag.rerankers.base import Parts, RerankerSettings
+from rag.rerankers.base import Manner, Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.runtimes.choice import Precision, Runtime
 from rag.runtimes.pairs import Pairs, load_pairs
 from rag.types import Candidate, Question, RerankerCard, Scores
+
+# A deadline is looked at between two calls of so many passages.
+_PASSAGES_A_CALL = 8
 
 
 class CrossEncoderSettings(RerankerSettings, frozen=True):
@@ -27,6 +30,9 @@ class CrossEncoderSettings(RerankerSettings, frozen=True):
     precision: Precision = "auto"
     batch_tokens: PositiveInt = 1024
     max_length: PositiveInt | None = None
+
+    def manner(self) -> Manner:
+        return Manner(size=_PASSAGES_A_CALL, cached=True)
 
     def build(self, parts: Parts) -> CrossEncoderReranker:
         return CrossEncoderReranker(self)

@@ -17,6 +17,21 @@ def reading(chunk: Chunk, fields: Sequence[str] | None = None) -> str:
     return "\n".join(lines) or chunk.reading or chunk.text
 
 
+def named(chunk: Chunk, fields: Sequence[str]) -> dict[str, str]:
+    """The fields that a chunk has, in their order; one that has none of them is read as it was embedded."""
+    found = {name: value for name in fields if (value := _value(chunk, name))}
+    return found or {"text": chunk.reading or chunk.text}
+
+
+def as_yaml(chunk: Chunk, fields: Sequence[str] | None) -> str:
+    """Structured text as Cohere wants it: YAML, the fields in their order."""
+    if not fields:
+        return reading(chunk)
+    import yaml  # only where fields are named
+
+    return str(yaml.safe_dump(named(chunk, fields), sort_keys=False, allow_unicode=True, width=10**6))
+
+
 def _line(chunk: Chunk, name: str) -> str:
     value = _value(chunk, name)
     return value if name == "text" or not value else f"{name}: {value}"

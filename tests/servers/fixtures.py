@@ -11,6 +11,7 @@ import pytest
 
 from servers.cohere_server import CohereServer
 from servers.openai_server import OpenAIServer
+from servers.rerank_server import RerankServer
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,20 @@ def _cohere_serving() -> Iterator[CohereServer]:
     server = CohereServer()
     with server.serving():
         yield server
+
+
+@pytest.fixture(scope="session")
+def _rerank_serving() -> Iterator[RerankServer]:
+    server = RerankServer()
+    with server.serving():
+        yield server
+
+
+@pytest.fixture
+def rerank_server(_rerank_serving: RerankServer) -> Iterator[RerankServer]:
+    _rerank_serving.reset()
+    yield _rerank_serving
+    _rerank_serving.reset()  # lets go of those who hang
 
 
 @pytest.fixture

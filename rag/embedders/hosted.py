@@ -1,0 +1,119 @@
+"""What all embedders behind a service share: prompts, batches, and the checks of what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag.errors import InputError
+from rag.services import Account
+from rag.types import EmbedderCard, PassageVectors, QuestionVectors
+
+if TYPE_CHECKING:
+    from rag.protocols import Sizer
+    from rag.types import Floats
+
+_SHORTEST_NORM = 1e-12
+
+Encode = Callable[[Sequence[str], int | None], "list[Floats]"]
+"""One call to the service: the vectors of a batch, of this length where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold."""
+
+    inputs: int
+    tokens: int
+
+
+class HostedEmbedder:
+    def __init__(self, card: EmbedderCard, passages: Encode, questions: Encode, limits: Limits) -> None:
+        self._card = card
+        self._passages = passages
+        self._questions = questions
+        self._limits = limits
+
+    @property
+    def card(self) -> EmbedderCard:
+        return self._card
+
+    def sizer(self) -> Sizer:
+        return estimated_tokens
+
+    def embed_passages(self, texts: Sequence[str]) -> list[PassageVectors]:
+        inputs = [self._input(self._card.passage_prompt, text) for text in texts]
+        return [PassageVectors(vector) for vector in self._embed(self._passages, inputs)]
+
+    def embed_question(self, text: str) -> QuestionVectors:
+        return self.embed_questions([text])[0]
+
+    def embed_questions(self, texts: Sequence[str]) -> list[QuestionVectors]:
+        inputs = [self._input(self._card.question_prompt, text) for text in texts]
+        return [QuestionVectors(vector) for vector in self._embed(self._questions, inputs)]
+
+    def _embed(self, encode: Encode, inputs: Sequence[str]) -> Iterator[Floats]:
+        for batch in batches(inputs, self._limits):
+            yield from map(_unit, encode(batch, self._card.dimension))
+
+    def _input(self, prompt: str, text: str) -> str:
+        if not text.strip():
+            raise InputError("An empty text has no meaning to embed.")
+        whole = prompt + text
+        if (size := estimated_tokens(whole)) > self._card.window:
+            raise InputError(
+                f"A text of about {size} tokens does not fit the window of {self._card.name}, "
+                f"{self._card.window} tokens: “{text[:40]}…”. Ask for less, or make smaller chunks."
+            )
+        return whole
+
+
+def estimated_tokens(text: str) -> int:
+    """A quarter of the bytes, rounded up: what English prose comes to. An estimate, not a count."""
+    return -(-len(text.encode("utf-8", "replace")) // 4)
+
+
+def batches(inputs: Sequence[str], limits: Limits) -> Iterator[list[str]]:
+    """As many texts as one request may hold.
+
+    Half of the bytes is more than any text seen makes in tokens (hex and rare scripts come near it,
+    prose has half of that), and 600 kB in a request are plenty anyway.
+    """
+    batch: list[str] = []
+    tokens = 0
+    for text in inputs:
+        most = len(text.encode("utf-8", "replace")) // 2 + 1
+        if batch and (len(batch) == limits.inputs or tokens + most > limits.tokens):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(text)
+        tokens += most
+    if batch:
+        yield batch
+
+
+def in_order(
+    account: Account, found: Sequence[tuple[int, Floats]], count: int, dimension: int | None
+) -> list[Floats]:
+    """The vectors by index; nobody promises an order."""
+    vectors = dict(found)
+    if len(found) != count or sorted(vectors) != list(range(count)):
+        raise account.nonsense(f"{len(found)} vectors for {count} texts, or wrong indexes")
+    return [_checked(account, vectors[index], dimension) for index in range(count)]
+
+
+def _checked(account: Account, vector: Floats, dimension: int | None) -> Floats:
+    import numpy as np
+
+    if dimension is not None and vector.shape != (dimension,):
+        raise account.nonsense(f"a vector of {vector.size} dimensions where {dimension} were expected")
+    if not np.isfinite(vector).all() or np.linalg.norm(vector) < _SHORTEST_NORM:
+        raise account.nonsense("a vector that is not finite, or all zero")
+    return vector
+
+
+def _unit(vector: Floats) -> Floats:
+    import numpy as np
+
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""What stands around a reranker: each guard is itself a reranker, built around another."""

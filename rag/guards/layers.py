@@ -1,0 +1,65 @@
+"""Scores of several readings as one: of each candidate the best reader's, nobody's where none read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rag.types import NOBODY, Candidate, RerankerCard, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What `card` was asked to read: the scores of the candidates in these places."""
+
+    card: RerankerCard
+    places: Sequence[int]
+    scores: Scores
+
+    def read(self) -> dict[int, tuple[RerankerCard, float]]:
+        readers = self.scores.readers or (self.card,)
+        by = self.scores.by or (0,) * len(self.places)
+        return {
+            place: (readers[reader], value)
+            for place, reader, value in zip(self.places, by, self.scores.values, strict=True)
+            if readers[reader] != NOBODY
+        }
+
+
+def layered(layers: Sequence[Layer], candidates: Sequence[Candidate]) -> Scores:
+    """Of two layers that read the same candidate, the first counts."""
+    found: dict[int, tuple[RerankerCard, float]] = {}
+    for layer in layers:
+        found = layer.read() | found
+    readers = tuple(dict.fromkeys([*_readers(layers), NOBODY]))
+    scored = [found.get(i, (NOBODY, candidate.fused)) for i, candidate in enumerate(candidates)]
+    return Scores(
+        values=tuple(value for _, value in scored),
+        truncated=sum(layer.scores.truncated for layer in layers),
+        encoded=sum(layer.scores.encoded for layer in layers),
+        units=sum(layer.scores.units for layer in layers),
+        tokens=sum(layer.scores.tokens for layer in layers),
+        cached=sum(layer.scores.cached for layer in layers),
+        cost=total(layer.scores.cost for layer in layers),
+        readers=readers,
+        by=tuple(readers.index(reader) for reader, _ in scored),
+    )
+
+
+def unread(candidates: Sequence[Candidate]) -> Scores:
+    """The first stage's order."""
+    return layered([], candidates)
+
+
+def count_read(scores: Scores, card: RerankerCard) -> int:
+    readers = scores.readers or (card,)
+    return sum(readers[reader] != NOBODY for reader in scores.by or (0,) * len(scores.values))
+
+
+def total(costs: Iterable[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None
+
+
+def _readers(layers: Sequence[Layer]) -> list[RerankerCard]:
+    return [reader for layer in layers for reader in layer.scores.readers or (layer.card,)]

@@ -1,0 +1,140 @@
+"""What the settings of every hosted reranker share, and the reading of what such a service answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
+
+from rag.errors import InputError
+from rag.http import Endpoint
+from rag.rerankers.base import Manner, RerankerSettings
+from rag.rerankers.fields import reading
+from rag.services import Account, Address, KeyPlaces, Variable, host_of, open_account
+from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
+
+# A score as the contracts have it: no text, no truth value, and finite.
+Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Index = Annotated[int, Field(strict=True, ge=0)]
+
+
+class HostedSettings(RerankerSettings, frozen=True):
+    """documents_per_call: fewer make a deadline's partial result finer, and more calls."""
+
+    provider: ClassVar[str]
+    address: ClassVar[str]
+    variables: ClassVar[tuple[str, ...]]
+
+    kind: str
+    model: str
+    api_key: SecretStr | None = None
+    key_env: Variable | None = None
+    base_url: Address | None = None
+    timeout_s: PositiveFloat = 10.0
+    retries: NonNegativeInt = 2
+    documents_per_call: PositiveInt = 1000
+    parallel: PositiveInt = 4
+
+    def url(self) -> str:
+        return self.base_url or self.address
+
+    def account(self) -> Account:
+        """The provider's usual variables hold its key: no other host is sent it unasked."""
+        usual = self.variables if host_of(self.url()) == host_of(self.address) else ()
+        return open_account(
+            self.provider, KeyPlaces(self.api_key, "RAG_RERANKER__API_KEY", self.key_env, usual)
+        )
+
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.account(), self.url(), self.timeout_s)
+
+    def manner(self) -> Manner:
+        return Manner(
+            size=self.documents_per_call,
+            parallel=self.parallel,
+            retries=self.retries,
+            host=host_of(self.url()),
+            provider=self.provider.lower(),
+            cached=True,
+        )
+
+
+class Result(BaseModel):
+    index: Index
+    relevance_score: Score
+
+
+class Usage(BaseModel):
+    total_tokens: NonNegativeInt = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a service answered, in any order, and what it billed."""
+
+    results: Sequence[tuple[int, float]]
+    tokens: int = 0
+
+
+class HostedReranker:
+    """One call of JSON: `body` makes it, `ranked` reads what comes."""
+
+    def __init__(
+        self,
+        card: RerankerCard,
+        endpoint: Endpoint,
+        path: str,
+        body: Callable[[str, Sequence[Chunk]], dict[str, object]],
+        ranked: Callable[[Any], Ranked],
+    ) -> None:
+        self.card = card
+        self._endpoint = endpoint
+        self._path = path
+        self._body = body
+        self._ranked = ranked
+
+    def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
+        if not candidates:
+            return Scores(())
+        check_question(question)
+        body = self._body(question.text, [candidate.chunk for candidate in candidates])
+        reply = self._endpoint.post(self._path, body, question.until)
+        try:
+            ranked = self._ranked(reply)
+            values = in_order(ranked.results, len(candidates))
+        except ValueError as error:
+            raise self._endpoint.nonsense(first_problem(error), reply) from None
+        return Scores(values, tokens=ranked.tokens)
+
+
+def texts(chunks: Sequence[Chunk], fields: Sequence[str] | None) -> list[str]:
+    """As services can read it: none takes an empty text, or half a character."""
+    return [sent(reading(chunk, fields)) for chunk in chunks]
+
+
+def sent(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().strip() or "-"
+
+
+def check_question(question: Question) -> None:
+    if not question.text.strip():
+        raise InputError("An empty question cannot be ranked for.")
+
+
+def in_order(results: Sequence[tuple[int, float]], count: int) -> tuple[float, ...]:
+    """The scores by index: services answer best first, or as they please."""
+    by_index = dict(results)
+    if len(results) != count or sorted(by_index) != list(range(count)):
+        raise ValueError(f"{len(results)} scores for {count} documents, or wrong indexes")
+    return tuple(float(by_index[index]) for index in range(count))
+
+
+def first_problem(error: ValueError) -> str:
+    """What is wrong, without what was sent: a service may echo the key."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

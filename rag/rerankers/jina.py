@@ -1,0 +1,73 @@
+"""Scores from Jina's rerank endpoint. Its newer models are listwise: they read all documents together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, PositiveInt
+
+from rag.errors import InputError
+from rag.rerankers.base import Manner, Parts
+from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
+from rag.types import Chunk, RerankerCard
+
+# They judge each document by itself, so that a list may be cut into several calls.
+_POINTWISE = frozenset(
+    {
+        *("jina-reranker-v1-base-en", "jina-reranker-v1-tiny-en", "jina-reranker-v1-turbo-en"),
+        *("jina-reranker-v2-base-multilingual", "jina-reranker-m0"),
+        *("jina-colbert-v1-en", "jina-colbert-v2"),
+    }
+)
+
+
+class JinaSettings(HostedSettings, frozen=True):
+    """listwise: whether the model reads all documents together; unset, any model that is not known to
+    judge each by itself. Its list is never split: one that is too long is refused."""
+
+    provider: ClassVar[str] = "Jina"
+    address: ClassVar[str] = "https://api.jina.ai/v1"
+    variables: ClassVar[tuple[str, ...]] = ("JINA_API_KEY",)
+
+    kind: Literal["jina"]
+    model: str = "jina-reranker-v2-base-multilingual"
+    listwise: bool | None = None
+    documents_per_call: PositiveInt = 500
+
+    def manner(self) -> Manner:
+        manner = super().manner()
+        return replace(manner, size=None, listwise=True) if self._is_listwise() else manner
+
+    def build(self, parts: Parts) -> HostedReranker:
+        return HostedReranker(
+            RerankerCard("jina", self.model), self.endpoint(), "/rerank", self._body, _ranked
+        )
+
+    def _is_listwise(self) -> bool:
+        return self.model not in _POINTWISE if self.listwise is None else self.listwise
+
+    def _body(self, question: str, chunks: Sequence[Chunk]) -> dict[str, object]:
+        if self._is_listwise() and len(chunks) > self.documents_per_call:
+            raise InputError(
+                f"{self.model} is listwise and gets at most {self.documents_per_call} documents a call, not "
+                f"{len(chunks)}: lower retriever.top_n or raise reranker.documents_per_call"
+            )
+        return {
+            "model": self.model,
+            "query": question,
+            "documents": texts(chunks, self.fields),
+            "top_n": len(chunks),
+            "return_documents": False,
+        }
+
+
+class _Reply(BaseModel):
+    results: list[Result]
+    usage: Usage = Usage()
+
+
+def _ranked(reply: Any) -> Ranked:
+    read = _Reply.model_validate(reply)
+    return Ranked([(r.index, r.relevance_score) for r in read.results], read.usage.total_tokens)

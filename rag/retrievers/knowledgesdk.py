@@ -1,0 +1,121 @@
+"""Passages from KnowledgeSDK's hybrid search, to be reranked here.
+
+The shape of its reply is not documented in full, and this was not run against the live service: a
+list is taken from wherever it may stand, and only what is needed is asked of its items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
+
+from rag.errors import InputError
+from rag.filters import Where
+from rag.http import Endpoint
+from rag.services import Address, KeyPlaces, Variable, host_of, open_account
+from rag.types import Candidate, Chunk, Question
+
+_PRODUCTION = "https://api.knowledgesdk.com"
+_LISTS = ("results", "hits", "items", "data")
+_MOST_BYTES = 20_000_000
+_RRF_K = 60
+
+
+class KnowledgeSdkSettings(BaseModel, frozen=True, extra="forbid"):
+    kind: Literal["knowledgesdk"]
+    top_n: PositiveInt = 20
+    base_url: Address | None = None
+    api_key: SecretStr | None = None
+    key_env: Variable | None = None
+    timeout_s: PositiveFloat = 10.0
+    retries: NonNegativeInt = 2
+
+    def host(self) -> str:
+        return host_of(self.base_url or _PRODUCTION)
+
+    def build(self) -> KnowledgeSdkRetriever:
+        usual = ("KNOWLEDGESDK_API_KEY",) if self.host() == host_of(_PRODUCTION) else ()
+        places = KeyPlaces(self.api_key, "RAG_RETRIEVER__API_KEY", self.key_env, usual)
+        endpoint = Endpoint(
+            open_account("KnowledgeSDK", places),
+            self.base_url or _PRODUCTION,
+            self.timeout_s,
+            key_header="x-api-key",
+            most_bytes=_MOST_BYTES,
+        )
+        return KnowledgeSdkRetriever(endpoint, self.top_n, self.retries)
+
+
+class KnowledgeSdkRetriever:
+    name = "knowledgesdk"
+
+    def __init__(self, endpoint: Endpoint, top_n: int, retries: int) -> None:
+        self._endpoint = endpoint
+        self._top_n = top_n
+        self._retries = retries
+
+    def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
+        if where is not None:
+            raise InputError("retriever knowledgesdk knows no metadata filters: ask without --where")
+        body: dict[str, object] = {"query": question.text, "limit": self._top_n}
+        reply = self._endpoint.post_patiently("/v1/search", body, self._retries)
+        try:
+            items = [_Item.model_validate(item) for item in _listed(reply)]
+        except (ValidationError, ValueError):
+            raise self._endpoint.nonsense("no list of items with content", reply) from None
+        chunks = {chunk.id: chunk for chunk in map(_chunk, items)}
+        return [
+            Candidate(chunk, rank, 1 / (_RRF_K + rank))
+            for rank, chunk in enumerate(list(chunks.values())[: self._top_n], start=1)
+        ]
+
+
+class _Item(BaseModel):
+    id: Annotated[str | int, Field(validation_alias=AliasChoices("id", "_id", "itemId"))] = ""
+    title: str | None = None
+    content: Annotated[
+        str, Field(min_length=1, validation_alias=AliasChoices("content", "text", "snippet", "markdown"))
+    ]
+    source: Annotated[str | None, Field(validation_alias=AliasChoices("sourceUrl", "url", "source"))] = None
+    category: str | None = None
+
+
+def _listed(reply: Any) -> list[Any]:
+    """A bare list, or one under any of the usual names, if need be one level down."""
+    if isinstance(reply, list):
+        return reply
+    for name in _LISTS if isinstance(reply, dict) else ():
+        found = reply.get(name)
+        if isinstance(found, list | dict):
+            return _listed(found)
+    raise ValueError("no list")
+
+
+def _chunk(item: _Item) -> Chunk:
+    source = item.source or item.title or str(item.id) or "knowledgesdk"
+    hashed = hashlib.sha256(f"{source}\n{item.content}".encode("utf-8", "replace")).hexdigest()[:32]
+    metadata = {"title": item.title or "", "category": item.category or ""}
+    return Chunk(
+        id=str(item.id) or hashed,
+        document_id=str(item.id) or hashed,
+        source=source,
+        ordinal=0,
+        text=item.content,
+        start=0,
+        end=len(item.content),
+        headings=(item.title,) if item.title else (),
+        reading="\n\n".join(filter(None, [item.title, item.content])),
+        metadata={name: value for name, value in metadata.items() if value},
+    )
