@@ -19,6 +19,7 @@ from rag.pipeline import Pipeline
 from rag.policy import Member, SecondStage, build_second_stage, check_offline
 from rag.protocols import Chunker, Embedder, Generator, Retriever, TokenEncoder
 from rag.rerankers.base import Parts as RerankerParts
+from rag.rerankers.base import RerankerSettings
 from rag.rerankers.none import NoneSettings
 from rag.retrieval import IndexRetriever
 from rag.selection import Rule
@@ -60,6 +61,10 @@ def _first_host(settings: Settings) -> str:
 
 def _model_host(part: EmbedderSettings | GeneratorSettings) -> str:
     return "" if isinstance(part, SentenceTransformersSettings | ExtractiveSettings) else part.host()
+
+
+# Of a reranker's settings those that decide what it scores; the others decide when and for how much.
+_SCORING = ("model", "revision", "precision", "fields", "max_length", "max_tokens_per_doc")
 
 
 class Assembly:
@@ -147,11 +152,22 @@ class Assembly:
         """How its scores are read, and the least relevance that counts where it has scored."""
         path = member.settings.calibration
         if path is not None or isinstance(self.settings.retriever, RetrieverSettings):
-            calibration = find_calibration(member.card, self.embedder.card, path)
+            scored_with = self.scored_with(member.settings)
+            calibration = find_calibration(member.card, self.embedder.card, path, scored_with)
         else:
             calibration = without_evidence(member.card)
         threshold = member.settings.threshold
         return calibration, calibration.threshold or 0.0 if threshold is None else threshold
+
+    def scored_with(self, reranker: RerankerSettings) -> dict[str, str]:
+        """All that decides a candidate's score and evidence: what a calibration was fitted with."""
+        given = dict(reranker)
+        read = [f"{key}={given[key]}" for key in _SCORING if given.get(key) is not None]
+        return {
+            "reranker": " ".join([given["kind"], *read]),
+            "first_stage": self.settings.retriever.kind,
+            "index": fingerprint(self.embedder.card, self.chunker),
+        }
 
     def token_encoder(self) -> TokenEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""

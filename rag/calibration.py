@@ -8,8 +8,10 @@ is the same whichever others were retrieved with it.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from rag.errors import ConfigError
@@ -25,7 +27,9 @@ _LEAST_LIMIT = 10.0
 class Calibration:
     """`transform` says what the raw score is: a logit as it stands, or a probability to be made one.
 
-    `threshold` is the default for this scale; None where nothing was fitted.
+    `isotonic` are the corners of a rising line from logit to relevance; without any it is the sigmoid.
+    `threshold` is the default for this scale; None where nothing was fitted. `warning` says why it
+    may not hold here.
     """
 
     name: str
@@ -34,17 +38,24 @@ class Calibration:
     transform: Transform = "identity"
     fitted_on: str = ""
     threshold: float | None = None
+    isotonic: tuple[tuple[float, float], ...] = ()
+    warning: str = ""
 
     def __post_init__(self) -> None:
         if unknown := self.weights.keys() - set(FEATURES):
             raise ConfigError(
                 f"calibration {self.name}: unknown features {sorted(unknown)}; there are {FEATURES}"
             )
+        if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(self.isotonic)):
+            raise ConfigError(f"calibration {self.name}: the corners of `isotonic` must rise")
 
     def logit(self, score: float, evidence: Evidence) -> float:
         """What passages are sorted on: a saturated probability would tie."""
         features = self.features(score, evidence)
         return self.bias + sum(weight * self._needed(name, features) for name, weight in self.weights.items())
+
+    def relevance(self, logit: float) -> float:
+        return _on_line(self.isotonic, logit) if self.isotonic else sigmoid(logit)
 
     def features(self, score: float, evidence: Evidence) -> dict[str, float | None]:
         return {"score": _logit(score) if self.transform == "logit" else score, **evidence_features(evidence)}
@@ -67,6 +78,15 @@ def evidence_features(evidence: Evidence) -> dict[str, float | None]:
         "bm25_share": _share(evidence.bm25, evidence.bm25_best),
         "bm25_coverage": _share(evidence.bm25_best, _at_least(evidence.bm25_limit)),
     }
+
+
+def _on_line(corners: tuple[tuple[float, float], ...], x: float) -> float:
+    """Between two corners, or at the height of the outermost one."""
+    after = bisect_right(corners, (x, math.inf))
+    if after in (0, len(corners)):
+        return corners[max(after - 1, 0)][1]
+    (left, low), (right, high) = corners[after - 1], corners[after]
+    return low + (high - low) * (x - left) / (right - left)
 
 
 def _at_least(limit: float | None) -> float | None:

@@ -40,10 +40,10 @@ class Journal:
             lock.acquire()
         except Timeout:
             raise LockedError(
-                f"another run is writing to {self.folder}: wait for it, or name another run.out"
+                f"another run is writing to {self.folder}: wait, or name another folder (run.out, --out)"
             ) from None
         except OSError as error:
-            raise ConfigError(f"run.out {self.folder} cannot be written: {error}") from error
+            raise ConfigError(f"{self.folder} (run.out, --out) cannot be written: {error}") from error
         return lock
 
     def earlier(self) -> tuple[str, list[AnswerLine]]:
@@ -63,10 +63,11 @@ class Journal:
         with self._answers.open("ab") as stream:
             stream.write(_line(answer))
 
-    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str) -> None:
+    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str = "") -> None:
         """The record last: it says that all is there."""
         self._put_answers(answers)
-        _replace(self.folder / "report.html", report.encode())
+        if report:
+            _replace(self.folder / "report.html", report.encode())
         self._put_record(record)
 
     def _put_answers(self, answers: Iterable[AnswerLine]) -> None:

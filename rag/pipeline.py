@@ -81,6 +81,10 @@ class Pipeline:
         """The question, checked and encoded once for all stages."""
         return self._encode([text])[0][0]
 
+    def encode_many(self, texts: Sequence[str]) -> list[Question]:
+        """All in one pass."""
+        return self._encode(texts)[0]
+
     def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
         return self.retriever.retrieve(question, where)
 
@@ -162,6 +166,8 @@ class Pipeline:
         if reranked.truncated:
             notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
         used = self.others.get(RerankerCard(reranked.kind, reranked.model), self.calibration)
+        if used.warning:
+            notes.append(used.warning)
         if not used.fitted_on:
             notes.append(
                 f"relevance is not calibrated for {used.name}: a threshold of another reranker "

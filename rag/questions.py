@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,31 +22,39 @@ class AskedQuestion(BaseModel):
     answerable: bool | None = None
 
 
+Asked = TypeVar("Asked", bound=AskedQuestion)
+
+
 def read_questions(path: Path) -> list[AskedQuestion]:
+    return read_lines(path, AskedQuestion, "run.questions")
+
+
+def read_lines(path: Path, kind: type[Asked], named: str) -> list[Asked]:
+    """`named` is what the user calls the file: the key or the argument that gave it."""
     try:
         # Split as bytes: U+2028 inside a text is no end of a line.
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise ConfigError(f"run.questions {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{named} {path} cannot be read: {error.strerror}") from error
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    questions = [_question(line, f"{path} line {number}") for number, line in numbered]
+    questions = [_question(line, kind, f"{path} line {number}") for number, line in numbered]
     if not questions:
-        raise InputError(f"run.questions {path} holds no question")
+        raise InputError(f"{named} {path} holds no question")
     for twin in _twins(questions):
         raise InputError(f"{path}: _id {twin!r} stands twice; answers could not be told apart")
     return questions
 
 
-def _question(line: bytes, where: str) -> AskedQuestion:
+def _question(line: bytes, kind: type[Asked], where: str) -> Asked:
     try:
-        return AskedQuestion.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in problem["loc"])
         raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from None
 
 
-def _twins(questions: list[AskedQuestion]) -> Iterator[str]:
+def _twins(questions: Sequence[AskedQuestion]) -> Iterator[str]:
     seen: set[str] = set()
     for question in questions:
         if question.id in seen:

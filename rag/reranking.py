@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from rag.calibration import Calibration, sigmoid
+from rag.calibration import Calibration
 from rag.errors import ModelError
 from rag.protocols import Reranker
 from rag.types import NOBODY, Candidate, Passage, Question, RerankerCard, RerankTrace, Scores
@@ -70,7 +70,7 @@ def _ranked(
     if scores.ranks:
         order.sort(key=lambda i: (by[i], -logits[i] if ranks[i] else 0.0, candidates[i].rank))
     return [
-        Passage(candidates[i], values[i], logits[i], sigmoid(logits[i]), rank, readers[by[i]])
+        Passage(candidates[i], values[i], logits[i], scales[by[i]].relevance(logits[i]), rank, readers[by[i]])
         for rank, i in enumerate(order, start=1)
     ]
 

@@ -6,7 +6,7 @@ Stopped at any moment it goes on where it was, unless something has changed that
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,12 @@ from rag.record import counts, outcomes, provenance, spent, stage_times
 from rag.report import report_html
 from rag.settings import RetrieverSettings, Settings
 from rag.types import IngestReport
+
+Ask = Callable[[Rag, str], dict[str, Any]]
+
+
+def answered(rag: Rag, question: str) -> dict[str, Any]:
+    return answer_json(rag.ask(question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,9 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
     rag.pipeline.generator()  # a missing key shows now, not after an hour of ingest
     journal = Journal(settings.run.out)
     with journal.held():
-        record = _record(rag, config, questions, _ingest(rag, progress))
-        earlier, kept = _resume(journal, record, questions)
-        answers = _ask_all(rag, questions, kept, journal, progress)
+        record = _record(rag, config, questions, ingest_sources(rag, progress))
+        earlier, kept = resume(journal, record, questions)
+        answers = ask_all(rag, questions, kept, journal, progress)
         seconds = round(time.perf_counter() - started, 3)
         record |= _results(questions, answers, seconds, _price_of_writing(settings))
         journal.finish(record, answers, report_html(record, questions, answers))
@@ -108,7 +114,7 @@ def _questions_file(settings: Settings, config: str) -> Path:
     return settings.run.questions
 
 
-def _ingest(rag: Rag, progress: Progress) -> IngestReport | None:
+def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
     """Without sources the index is used as it is."""
     where = rag.settings.run
     if where.sources:
@@ -120,7 +126,7 @@ def _ingest(rag: Rag, progress: Progress) -> IngestReport | None:
     return None
 
 
-def _resume(
+def resume(
     journal: Journal, record: dict[str, Any], questions: Sequence[AskedQuestion]
 ) -> tuple[int, dict[str, AnswerLine]]:
     """How many answers an earlier run left, and those that this one may keep."""
@@ -132,33 +138,34 @@ def _resume(
     return len(lines), kept
 
 
-def _ask_all(
+def ask_all(
     rag: Rag,
     questions: Sequence[AskedQuestion],
     kept: dict[str, AnswerLine],
     journal: Journal,
     progress: Progress,
+    ask: Ask = answered,
 ) -> list[AnswerLine]:
     """The answers in the order of the questions; each new one is on disk before the next is asked."""
-    new = dict(_ask([q for q in questions if q.id not in kept], rag, journal, progress))
+    new = dict(_ask([q for q in questions if q.id not in kept], rag, ask, journal, progress))
     return [kept.get(question.id) or new[question.id] for question in questions]
 
 
 def _ask(
-    questions: Sequence[AskedQuestion], rag: Rag, journal: Journal, progress: Progress
+    questions: Sequence[AskedQuestion], rag: Rag, ask: Ask, journal: Journal, progress: Progress
 ) -> Iterator[tuple[str, AnswerLine]]:
     if questions:
         rag.pipeline.encode("warm")  # loading the model is no part of the first question's time
     for done, question in enumerate(questions, start=1):
-        answer = _answer(rag, question)
+        answer = _line(rag, question, ask)
         journal.append(answer)
         progress("ask", done, len(questions))
         yield question.id, answer
 
 
-def _answer(rag: Rag, question: AskedQuestion) -> AnswerLine:
+def _line(rag: Rag, question: AskedQuestion, ask: Ask) -> AnswerLine:
     try:
-        return {"_id": question.id, **answer_json(rag.ask(question.text))}
+        return {"_id": question.id, **ask(rag, question.text)}
     except ConfigError:
         raise
     except RagError as error:

@@ -19,17 +19,17 @@ import argparse
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 from beir import Collection, open_index
-from candidates import Judged, judged
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it has no stubs
+from candidates import judged
 
-from rag.calibration import FEATURES
+from rag.evaluation.candidates import Judged
+from rag.evaluation.fitting import Fit, fit
+from rag.evaluation.reliability import calibration_error, log_loss
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "rag" / "calibrations" / "fitted.yaml"
@@ -38,8 +38,6 @@ RANKING = {
     "late-interaction": ("score", "cosine", "bm25_share"),
     "none": ("cosine", "bm25_share"),
 }
-# The same for all candidates of a question: whether it is one that these documents can answer.
-OF_THE_QUESTION = ("cosine_reference", "bm25_coverage")
 FOLDS = 5
 LOST = 0.05
 # Unanswerable questions added to each collection.
@@ -48,18 +46,6 @@ GIBBERISH = 15
 # Indexes of a dozen documents, made from each collection.
 SMALL = 8
 SMALL_DOCUMENTS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    weights: dict[str, float]
-    bias: float
-
-    def relevance(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        columns = [FEATURES.index(name) for name in self.weights]
-        logits = features[:, columns] @ np.array(list(self.weights.values())) + self.bias
-        relevance: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
-        return relevance
 
 
 def main() -> None:
@@ -77,68 +63,39 @@ HEADER = """\
 
 
 def _entry(kind: str, used: Sequence[str], sets: dict[str, list[Judged]]) -> dict[str, object]:
-    fit = _fit(list(sets.values()), used)
+    fitted = _fit(list(sets.values()), used)
     threshold, loss, error, refused = _held_out(sets, used)
     questions = sum(len(rows) for rows in sets.values())
     print(f"{kind}: held-out log loss {loss:.4f}, calibration error {error:.4f}")
     print(f"  threshold {threshold:.4f} refuses {refused:.2f} of the questions without an answer")
-    print(f"  {fit.weights} bias {fit.bias:.3f}")
+    print(f"  {fitted.weights} bias {fitted.bias:.3f}")
     return {
         "reranker": kind,
         "embedder": "sentence-transformers/all-MiniLM-L6-v2",
-        "bias": round(fit.bias, 4),
-        "weights": {name: round(weight, 4) for name, weight in fit.weights.items()},
+        "bias": round(fitted.bias, 4),
+        "weights": {name: round(weight, 4) for name, weight in fitted.weights.items()},
         "threshold": round(threshold, 4),
         "fitted_on": f"{questions} training questions of {', '.join(_title(name) for name in sets)}",
     }
 
 
 def _fit(sets: Sequence[Sequence[Judged]], ranking: Sequence[str]) -> Fit:
-    """In two steps, since off-topic questions must not bend the ranking within the others.
-
-    First what ranks, from answerable questions alone: cosine counts over the question's reference.
-    (With the coverage beside them too, the slopes rank the training questions themselves worse:
-    mean nDCG@10 .6752 against .6796.) Then its scale, and what is the question's own, from all.
-    """
-    answerable = [[row for row in rows if row.answerable and not row.small] for rows in sets]
-    slopes, _ = _logistic(answerable, [*ranking, "cosine_reference"])
-    ranks = {name: slopes[name] for name in ranking}
-    scaled, bias = _logistic(sets, OF_THE_QUESTION, ranks)
-    weights = {name: slope * scaled["ranks"] for name, slope in ranks.items()}
-    return Fit(weights | {name: scaled[name] for name in OF_THE_QUESTION}, bias)
-
-
-def _logistic(
-    sets: Sequence[Sequence[Judged]], names: Sequence[str], ranks: dict[str, float] | None = None
-) -> tuple[dict[str, float], float]:
-    """Slopes and intercept; with `ranks`, its weighted sum is a feature of that name."""
+    """Each set weighs the same."""
     rows = [row for rows in sets for row in rows]
-    columns = [np.concatenate([row.features[:, FEATURES.index(name)] for row in rows]) for name in names]
-    if ranks:
-        summed = [row.features[:, [FEATURES.index(n) for n in ranks]] @ list(ranks.values()) for row in rows]
-        columns, names = [*columns, np.concatenate(summed)], [*names, "ranks"]
-    features, relevant = np.stack(columns, axis=1), np.concatenate([row.relevant for row in rows])
-    weights = np.concatenate([np.full(len(row.relevant), 1 / _size(rows)) for rows in sets for row in rows])
-    centre, scale = features.mean(axis=0), features.std(axis=0)
-    model = LogisticRegression(C=1e6, max_iter=1000)
-    model.fit((features - centre) / scale, relevant, sample_weight=weights * len(weights) / weights.sum())
-    slopes = model.coef_[0] / scale
-    return dict(zip(names, map(float, slopes), strict=True)), float(model.intercept_[0] - slopes @ centre)
-
-
-def _size(rows: Sequence[Judged]) -> int:
-    return sum(len(row.relevant) for row in rows)
+    return fit(rows, ranking, [number for number, rows in enumerate(sets) for _ in rows])
 
 
 def _held_out(sets: dict[str, list[Judged]], used: Sequence[str]) -> tuple[float, float, float, float]:
     """Threshold, log loss, calibration error and share refused over questions that the fit did not see."""
     predicted, truth, thresholds, unanswerable = [], [], [], []
     for fold in range(FOLDS):
-        fit = _fit([[row for i, row in enumerate(rows) if i % FOLDS != fold] for rows in sets.values()], used)
+        fitted = _fit(
+            [[row for i, row in enumerate(rows) if i % FOLDS != fold] for rows in sets.values()], used
+        )
         best_relevant = []
         for rows in sets.values():
             for row in rows[fold::FOLDS]:
-                relevance = fit.relevance(row.features)
+                relevance = fitted.relevance(row.features)
                 predicted.append(relevance)
                 truth.append(row.relevant)
                 if row.small:
@@ -151,24 +108,7 @@ def _held_out(sets: dict[str, list[Judged]], used: Sequence[str]) -> tuple[float
     probabilities, outcomes = np.concatenate(predicted), np.concatenate(truth)
     threshold = min(thresholds)
     refused = float(np.mean(np.array(unanswerable) < threshold))
-    return threshold, _log_loss(probabilities, outcomes), calibration_error(probabilities, outcomes), refused
-
-
-def _log_loss(predicted: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    clipped = np.clip(predicted, 1e-9, 1 - 1e-9)
-    return float(-np.where(truth, np.log(clipped), np.log(1 - clipped)).mean())
-
-
-def calibration_error(predicted: NDArray[np.float64], truth: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width."""
-    which = np.minimum((predicted * bins).astype(int), bins - 1)
-    return float(
-        sum(
-            abs(predicted[which == b].mean() - truth[which == b].mean()) * (which == b).mean()
-            for b in range(bins)
-            if (which == b).any()
-        )
-    )
+    return threshold, log_loss(probabilities, outcomes), calibration_error(probabilities, outcomes), refused
 
 
 def _load(name: str, questions: int) -> Collection:

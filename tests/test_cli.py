@@ -34,6 +34,11 @@ COMMANDS = {
     "config": ["--config", "--json"],
     "doctor": ["--config", "--json"],
     "demo": ["--help"],
+    "eval": ["CONFIG", "DATASET", "--split", "--sample", "--seed", "--out", "--json"],
+    "compare": ["A.yaml B.yaml… DATASET", "--sample", "--seed", "--effect", "--out", "--json"],
+    "calibrate": ["CONFIG", "DATASET", "--precision", "--false-answers", "--out", "--json"],
+    "tune": ["CONFIG", "DATASET", "--budget-ms", "--with", "--out", "--json"],
+    "questions": ["CONFIG", "--count", "--seed", "--out", "--json"],
 }
 
 

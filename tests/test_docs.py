@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import typer.main
+from arms import arm
 from conftest import ROOT
 from typer.core import TyperGroup
 
@@ -18,6 +19,9 @@ import rag.errors
 from rag import Rag, RagError, Settings
 from rag.cli.app import app
 from rag.contract import answer_json, error_json, ingest_json, search_json, verdict_json
+from rag.evaluation.compare import comparison_json, contrast
+from rag.evaluation.drafting import Drafted, drafts_json
+from rag.evaluation.evaluate import summary_json
 from rag.run import RunSummary
 from rag.settings import _models
 from rag.status import read_status
@@ -142,6 +146,14 @@ def test_a_part_is_documented(section: str, kind: Any, documented: Mapping[str, 
 def test_ingest_is_documented(documented: Mapping[str, set[str]]) -> None:
     report = IngestReport(1, 0, 0, 0, (Skipped("a.bin", "binary file"),), 1, 1, 0.1)
     assert ingest_json(report).keys() == documented["ingest"]
+
+
+def test_what_measures_is_documented(documented: Mapping[str, set[str]]) -> None:
+    """calibrate and tune: in their own tests, which have run them."""
+    arms = [arm("a.yaml", [1, 2]), arm("b.yaml", [2, 1])]
+    assert summary_json(arms[0]).keys() == documented["eval"]
+    assert comparison_json(contrast(arms, Path("out"))).keys() == documented["compare"]
+    assert drafts_json(Drafted((), "nobody", Path("q.jsonl"))).keys() == documented["questions"]
 
 
 def test_why_and_status_are_documented(handbook: Rag, documented: Mapping[str, set[str]]) -> None:

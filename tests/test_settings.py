@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from test_configs import CONFIGS
 
 from rag import Settings
 from rag.errors import ConfigError
@@ -14,7 +15,6 @@ from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.settings import public, resolved
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SECRET = "sk-4711-do-not-tell"
 
 

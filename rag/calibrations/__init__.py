@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ _BY_NATURE: dict[str, Transform] = {"cross-encoder": "identity", "http": "identi
 
 
 class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
-    """One fit, as it stands in YAML."""
+    """One fit, as it stands in YAML. `fingerprint`: what it was fitted with that decides its scores."""
 
     reranker: str
     model: str = ""
@@ -28,8 +30,10 @@ class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
     transform: Transform = "identity"
     bias: float = 0.0
     weights: dict[str, float]
+    isotonic: tuple[tuple[float, float], ...] = ()
     threshold: float | None = None
     fitted_on: str
+    fingerprint: dict[str, str] = {}
 
     def calibration(self) -> Calibration:
         return Calibration(
@@ -39,12 +43,19 @@ class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
             transform=self.transform,
             fitted_on=self.fitted_on,
             threshold=self.threshold,
+            isotonic=self.isotonic,
         )
 
 
-def find_calibration(reranker: RerankerCard, embedder: EmbedderCard, path: Path | None) -> Calibration:
+def find_calibration(
+    reranker: RerankerCard,
+    embedder: EmbedderCard,
+    path: Path | None,
+    fingerprint: Mapping[str, str] | None = None,
+) -> Calibration:
+    """`fingerprint` is what scores are made with now: a file that was fitted with other things warns."""
     if path is not None:
-        return _from_file(path, reranker)
+        return _from_file(path, reranker, fingerprint or {})
     for fit in _shipped():
         if (fit.reranker, fit.model, fit.embedder) == (reranker.kind, reranker.model, embedder.name):
             return fit.calibration()
@@ -60,16 +71,26 @@ def without_evidence(reranker: RerankerCard) -> Calibration:
     return Calibration(name, weights, transform=_BY_NATURE.get(reranker.kind, "logit"))
 
 
-def _from_file(path: Path, reranker: RerankerCard) -> Calibration:
+def _from_file(path: Path, reranker: RerankerCard, now: Mapping[str, str]) -> Calibration:
     fits = _read(path)
     for fit in fits:
         if (fit.reranker, fit.model) == (reranker.kind, reranker.model):
-            return fit.calibration()
+            return replace(fit.calibration(), warning=_changed(path, fit.fingerprint, now))
     there = ", ".join(f"{fit.reranker} {fit.model}".strip() for fit in fits)
     raise ConfigError(
         f"reranker.calibration {path} was fitted for {there}, "
         f"not for {reranker.kind} {reranker.model}: fit it anew or leave the key out"
     )
+
+
+def _changed(path: Path, then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What a calibration was fitted with and what there is now, where that differs."""
+    changes = [
+        f"{key} {then[key]!r}, now {now[key]!r}" for key in then if now.get(key, then[key]) != then[key]
+    ]
+    if not changes:
+        return ""
+    return f"{path} was fitted with {'; '.join(changes)}: relevance may be off, run `rag calibrate` again"
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,6 @@ when they run: `rag --help` must not wait for a model library.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -16,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rag.cli.evaluation import commands
+from rag.cli.printing import print_json as _print_json
 from rag.errors import RagError
 
 NO_ANSWER = 3
@@ -261,6 +262,9 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+app.add_typer(commands)
+
+
 @app.command()
 def demo() -> None:
     """Ingest the handbook that comes with rag, ask it three questions, show what reranking moved."""
@@ -323,8 +327,3 @@ def _settings(config: Path | None) -> Any:
     from rag.settings import Settings
 
     return Settings.load(config)
-
-
-def _print_json(value: Any) -> None:
-    """UTF-8 whatever the terminal speaks; what UTF-8 cannot say, such as half a name's bytes, is escaped."""
-    typer.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))

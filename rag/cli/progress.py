@@ -9,7 +9,14 @@ from contextlib import contextmanager
 
 from rag.ingest import Progress, silent
 
-_VERBS = {"read": "Reading files", "embed": "Encoding passages", "store": "Storing passages", "ask": "Asking"}
+_VERBS = {
+    "read": "Reading files",
+    "embed": "Encoding passages",
+    "store": "Storing passages",
+    "ask": "Asking",
+    "score": "Scoring",
+    "draft": "Drafting",
+}
 # Between two plain lines of one stage: a log should stay readable.
 _SECONDS = 5.0
 
