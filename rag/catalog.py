@@ -372,7 +372,10 @@ class Catalog:
 
 
 class _Connection(sqlite3.Connection):
-    """Tells of a full disk or a damaged file as of any other trouble with the index."""
+    """Tells of a full disk or a damaged file as of other trouble with the index. Closed with its thread."""
+
+    def __del__(self) -> None:
+        self.close()
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         with _translated():

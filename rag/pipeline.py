@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from rag.calibration import Calibration
@@ -31,6 +32,8 @@ from rag.types import (
 
 # Longer ones are pasted documents: neither BM25 nor a bi-encoder makes sense of them.
 MOST_CHARACTERS = 10_000
+# Questions of a list that are asked at the same time.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,15 @@ class Pipeline:
     others: Calibrations = field(default_factory=dict)
 
     def ask(self, text: str, where: Where | None = None) -> Answer:
-        return self.ask_many([text], where)[0]
+        (question,), encoded = self._encode([text])
+        return self._ask(question, encoded, where)
 
     def ask_many(self, texts: Sequence[str], where: Where | None = None) -> list[Answer]:
-        """Answers in the order of the questions, which are encoded together."""
+        """Answers in the order of the questions. They are encoded together, and some are asked at the
+        same time: their passages share a local model's batches, and services answer side by side."""
         questions, encoded = self._encode(texts)
-        return [self._ask(question, encoded, where) for question in questions]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(lambda question: self._ask(question, encoded, where), questions))
 
     def stream(self, text: str, where: Where | None = None) -> Iterator[str | Answer]:
         """Pieces of the answer as they come, and last the whole Answer."""

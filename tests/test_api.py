@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from fakes import EchoGenerator
 
 import rag as package
 from rag import Answer, Rag, RagError, Settings, ask
 from rag.chunkers.structure import StructureSettings
 from rag.errors import InputError, StoreError
 from rag.rerankers.late_interaction import LateInteractionSettings
+from rag.types import Passage, Question, Reply
 
 QUESTIONS = ["How do I reset the tracker?", "xqzzv blorptang frumious", "fuse rating for the car GPS tracker"]
 
@@ -59,6 +64,19 @@ def test_many_questions_are_answered_in_their_order(brief: Rag) -> None:
     assert [answer.found for answer in answers] == [True, False, True]
     assert [told(answer) for answer in answers] == [told(brief.ask(question)) for question in QUESTIONS]
     assert brief.ask_many([]) == []
+
+
+def test_questions_of_a_list_are_asked_side_by_side(brief: Rag) -> None:
+    """Each waits in the generator until another one is there too."""
+    both = Barrier(2)
+
+    class Meeting(EchoGenerator):
+        def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
+            both.wait(30)
+            return super().generate(question, passages)
+
+    meeting = replace(brief.pipeline, generator=Meeting)
+    assert [answer.found for answer in meeting.ask_many([QUESTIONS[0]] * 2)] == [True, True]
 
 
 def test_a_stream_gives_pieces_and_then_the_answer(brief: Rag) -> None:

@@ -89,6 +89,19 @@ def test_in_int8_passages_rank_nearly_as_they_did(exact: Floats) -> None:
     assert build(precision="int8").card != build().card
 
 
+def test_a_cross_encoder_in_int8_ranks_nearly_as_it_did(tmp_path: Path) -> None:
+    folder = _untrained(tmp_path / "bert", "bert")
+    scores = [
+        load_pairs(folder, "openvino", precision, None).score(
+            "When is it closed?", PASSAGES[:40], None, 1024
+        )[0]
+        for precision in ("fp32", "int8")
+    ]
+    ranks = [np.argsort(np.argsort(values)) for values in scores]
+    assert np.corrcoef(*ranks)[0, 1] >= 0.9
+    assert scores[0] != scores[1]
+
+
 def _same_top_ten(found: Floats, exact: Floats) -> float:
     """Each passage as a question: what share of its ten nearest is the same."""
     mine, theirs = (np.argsort(-(v @ v.T), axis=1)[:, :10] for v in (found, exact))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rag.errors import ModelError
-from rag.model_folder import read_json
+from rag.model_folder import read_json, weights_hash
 from rag.types import Floats
 
 Pooling = Literal["mean", "cls"]
@@ -54,6 +55,12 @@ class Bert:
 
     def head(self, name: str) -> Floats:
         return np.asarray(self._weights.get_tensor(name), np.float32)
+
+
+def network_hash(folder: Path) -> str:
+    """Stands for the weights and for the shape that they are put into."""
+    shape = (folder / "config.json").read_bytes()
+    return hashlib.sha256(weights_hash(folder).encode() + shape).hexdigest()[:16]
 
 
 def why_not_bert(folder: Path) -> str:

@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any, Protocol
 
 from rag.errors import InputError, ModelError
-from rag.model_folder import modules, read_json, reading_window, weights_hash
-from rag.runtimes.bert import read_bert
+from rag.model_folder import modules, read_json, reading_window
+from rag.runtimes.bert import network_hash, read_bert
 from rag.runtimes.choice import Choice, Precision, Runtime, choose
 from rag.runtimes.queue import Engine, SharedQueue
 from rag.runtimes.tokenizer import load_tokenizer, pair_tokens
@@ -61,7 +61,7 @@ class QueuedPairs:
             return OnnxPairs(self._folder)
         from rag.runtimes.openvino import OpenVinoEngine
 
-        name = f"pairs-{weights_hash(self._folder)[:16]}"
+        name = f"pairs-{network_hash(self._folder)}"
         return OpenVinoEngine(name, lambda: self._graph(choice.precision), choice.precision)
 
     def _graph(self, precision: Precision) -> Any:

@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any
 
 from rag import token_bits
-from rag.model_folder import modules, read_json, reading_window, weights_hash
-from rag.runtimes.bert import Pooling, read_bert
+from rag.model_folder import modules, read_json, reading_window
+from rag.runtimes.bert import Pooling, network_hash, read_bert
 from rag.runtimes.choice import Choice, Precision, Runtime, choose
 from rag.runtimes.queue import Engine, Outputs, SharedQueue
 from rag.runtimes.tokenizer import load_tokenizer, tokens_of
@@ -74,7 +74,7 @@ def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:
         texts = tokens_of(load_tokenizer(folder), sample_texts(), reading_window(folder))
         return quantized(network, texts)
 
-    return OpenVinoEngine(f"sentences-{pooling}-{weights_hash(folder)[:16]}", graph, choice.precision)
+    return OpenVinoEngine(f"sentences-{pooling}-{network_hash(folder)}", graph, choice.precision)
 
 
 def _why_not(folder: Path) -> str:
