@@ -23,7 +23,11 @@ import numpy as np
 from rag.errors import StoreError
 from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+# Three pages of SQLite's own size for each row of vector and bits would be a sixth empty.
+_PAGE_BYTES = 2048
+# Before a reading that does not end with its passage's text, and therefore stands whole.
+_WHOLE = "\x00"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -38,7 +42,7 @@ CREATE INDEX IF NOT EXISTS documents_by_file ON documents (file);
 CREATE TABLE IF NOT EXISTS chunks (
     id TEXT PRIMARY KEY, document_id TEXT NOT NULL, ordinal INTEGER NOT NULL, text TEXT NOT NULL,
     start INTEGER NOT NULL, end INTEGER NOT NULL, headings TEXT NOT NULL, page INTEGER,
-    reading TEXT NOT NULL, key BLOB NOT NULL
+    above TEXT NOT NULL, key BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS chunks_by_document ON chunks (document_id);
 CREATE INDEX IF NOT EXISTS chunks_by_key ON chunks (key);
@@ -53,7 +57,7 @@ CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
 """
 
 _CHUNK = """
-SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.reading,
+SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.above,
     d.metadata
 FROM chunks c JOIN documents d ON d.id = c.document_id
 """
@@ -101,6 +105,7 @@ class Catalog:
             )
 
     def _create(self) -> None:
+        self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded by a new file only
         self._db.execute("PRAGMA journal_mode = WAL")
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
@@ -430,12 +435,18 @@ def _document_row(entry: Entry) -> tuple[Any, ...]:
 def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
     return (
         c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page,
-        c.reading, key,
+        _above(c), key,
     )  # fmt: skip
 
 
+def _above(chunk: Chunk) -> str:
+    """What is read before the passage's text: the text itself is kept once."""
+    whole = not chunk.reading.endswith(chunk.text)
+    return _WHOLE + chunk.reading if whole else chunk.reading.removesuffix(chunk.text)
+
+
 def _chunk(row: tuple[Any, ...]) -> Chunk:
-    id_, document_id, source, ordinal, text, start, end, headings, page, reading, metadata = row
+    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata = row
     return Chunk(
         id=id_,
         document_id=document_id,
@@ -446,7 +457,7 @@ def _chunk(row: tuple[Any, ...]) -> Chunk:
         end=end,
         headings=tuple(json.loads(headings)),
         page=page,
-        reading=reading,
+        reading=above.removeprefix(_WHOLE) if above.startswith(_WHOLE) else above + text,
         metadata=_metadata(metadata),
     )
 

@@ -12,7 +12,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rag.ahead import ahead
@@ -140,14 +141,18 @@ class Ingestor:
     def _read_all(self, files: Sequence[Path], anchor: Anchor, generation: Generation, tally: _Tally) -> None:
         group, done = _Group(generation), 0
         refused: list[Skipped] = []
-        for item in ahead(self._readings(files, anchor), _AHEAD):
-            if isinstance(item, _Cut):
-                self._take(item, group, tally, refused)
-                continue
-            self._finish(item, group, tally, refused)
-            refused, done = [], done + 1
-            self._progress("read", done, len(files))
-        self._flush(group, tally)
+        with ThreadPoolExecutor(1) as storing:
+            for item in ahead(self._readings(files, anchor), _AHEAD):
+                if isinstance(item, _Cut):
+                    self._take(item, group, tally, refused)
+                    if group.size >= _GROUP_CHUNKS:
+                        self._flush(group, tally, storing)
+                    continue
+                self._finish(item, group, tally, refused)
+                refused, done = [], done + 1
+                self._progress("read", done, len(files))
+            self._flush(group, tally, storing)
+            group.stored.result()
 
     def _readings(self, files: Sequence[Path], anchor: Anchor) -> Iterator[_Cut | _Read]:
         """Each file's new and changed documents, cut, and then what there is to say of the file."""
@@ -198,8 +203,6 @@ class Ingestor:
         tally.new += cut.is_new
         tally.changed += not cut.is_new
         group.add(cut.entry)
-        if group.size >= _GROUP_CHUNKS:
-            self._flush(group, tally)
 
     def _finish(self, read: _Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
         """The file's own row comes with its last documents."""
@@ -213,7 +216,7 @@ class Ingestor:
 
     def _is_taken(self, document: Document, group: _Group) -> bool:
         """`a.jsonl#1` can be the first line of a file, and a file."""
-        return document.id in group.ids or bool(self._catalog.document_ids([document.source]))
+        return document.id in group.ids | group.leaving or bool(self._catalog.document_ids([document.source]))
 
     def _cut(self, document: Document, file: str, content: str) -> Entry:
         chunks = tuple(self._chunker.chunk(document))
@@ -221,17 +224,23 @@ class Ingestor:
 
     # --- into the index -------------------------------------------------------------------
 
-    def _flush(self, group: _Group, tally: _Tally) -> None:
-        """A file of many documents goes in over several groups; its own row comes with the last."""
-        chunks = [chunk for entry in group.entries for chunk in entry.chunks]
+    def _flush(self, group: _Group, tally: _Tally, storing: ThreadPoolExecutor) -> None:
+        """A file of many documents goes in over several groups; its own row comes with the last.
+
+        One group is stored while the next is encoded, but never two at a time.
+        """
         self._embed(group.entries, tally)
+        group.stored.result()
+        group.stored = storing.submit(self._store, group.leave(), tally)
+
+    def _store(self, group: _Group, tally: _Tally) -> None:
+        chunks = [chunk for entry in group.entries for chunk in entry.chunks]
         self._catalog.mark_dirty([chunk.id for chunk in chunks])
         self._progress("store", tally.chunks, tally.chunks + len(chunks))
         self._index.put(group.generation, chunks, self._vectors(group.entries))
         stale = self._catalog.commit(group.entries, group.gone, group.files)
         self._index.remove(group.generation, stale)
         self._catalog.clear_dirty()
-        group.clear()
         tally.chunks += len(chunks)
         self._progress("store", tally.chunks, tally.chunks)
 
@@ -355,9 +364,15 @@ class _Tally:
         )
 
 
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
 @dataclass(slots=True)
 class _Group:
-    """What becomes visible in one commit."""
+    """What becomes visible in one commit. `leaving`: the documents of the group before, being stored."""
 
     generation: Generation
     entries: list[Entry] = field(default_factory=list)
@@ -365,14 +380,20 @@ class _Group:
     gone: list[str] = field(default_factory=list)
     files: dict[str, FileRecord] = field(default_factory=dict)
     size: int = 0
+    leaving: set[str] = field(default_factory=set)
+    stored: Future[None] = field(default_factory=_done)
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.ids.add(entry.document.id)
         self.size += len(entry.chunks)
 
-    def clear(self) -> None:
+    def leave(self) -> _Group:
+        """All of it, to be stored; here begins the next one."""
+        full = replace(self)
         self.entries, self.ids, self.gone, self.files, self.size = [], set(), [], {}, 0
+        self.leaving = full.ids
+        return full
 
 
 def _vectors_by(card: EmbedderCard) -> str:

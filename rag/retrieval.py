@@ -12,6 +12,7 @@ from rag.errors import InputError
 from rag.filters import Where
 from rag.fusion import reciprocal_rank_fusion
 from rag.index import Generation, Index
+from rag.readers import in_turn
 from rag.types import Candidate, Evidence, Hit, Question, QuestionVectors
 
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -35,7 +36,11 @@ class IndexRetriever:
         if question.vectors is None:
             raise InputError("the first stage needs the question's vectors")
         vectors = question.vectors
-        found = self._index.read(lambda generation: self._retrieve(question.text, vectors, where, generation))
+        found = in_turn(
+            lambda: self._index.read(
+                lambda generation: self._retrieve(question.text, vectors, where, generation)
+            )
+        )
         if not found and where:
             self._check_keys(where)
         return found

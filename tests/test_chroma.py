@@ -171,13 +171,16 @@ def test_an_opening_that_nobody_holds_any_more_is_closed(tmp_path: Path) -> None
     assert len([*Path("/proc/self/fd").iterdir()]) <= before
 
 
-def test_another_client_of_chroma_reads_the_documents_and_their_metadata(tmp_path: Path) -> None:
-    index = open_index(tmp_path)
+@pytest.mark.parametrize("documents", [True, False])
+def test_another_client_of_chroma_reads_the_metadata_and_where_wanted_the_text(
+    tmp_path: Path, documents: bool
+) -> None:
+    index = EmbeddedStoreSettings(path=tmp_path, documents=documents).build().open("family", 1)
     index.add(chunks(2), vectors(2))
     with closing(chromadb.PersistentClient(str(tmp_path / "chroma"))) as client:  # type: ignore[type-var]  # declared without close()
         collection = client.get_collection("rag-family-1", embedding_function=None)
         held = collection.get(ids=["id1"], include=["documents", "metadatas", "embeddings"])
-    assert held["documents"] == ["text 1"]
+    assert held["documents"] == (["text 1"] if documents else [None])
     assert held["metadatas"] == [
         {
             "source": "1.md",

@@ -16,6 +16,7 @@ import numpy as np
 from rag import token_bits
 from rag.errors import ModelError
 from rag.protocols import TokenEncoder, TokenSource
+from rag.readers import in_turn
 from rag.rerankers.base import Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.multi_vector import MultiVectorTokens
@@ -61,17 +62,23 @@ class LateInteraction:
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
         asked = self._question_tokens(question)
+        values, missing = in_turn(lambda: self._read(asked, candidates))
+        if missing:
+            values[missing] = self._encoded_now(asked, [candidates[i] for i in missing])
+        return Scores(tuple(float(v) for v in values), encoded=len(missing))
+
+    def _read(self, asked: Floats, candidates: Sequence[Candidate]) -> tuple[Floats, list[int]]:
+        """The scores by the bits that ingest kept, and the places of those that have none."""
         kept = (
             self._stored.tokens([c.chunk for c in candidates]) if self._stored else [None] * len(candidates)
         )
         missing = [i for i, bits in enumerate(kept) if bits is None or bits.shape[1] * 8 != asked.shape[1]]
         values = np.zeros(len(candidates), np.float32)
-        stored = [(i, bits) for i, bits in enumerate(kept) if bits is not None and i not in set(missing)]
+        absent = set(missing)
+        stored = [(i, bits) for i, bits in enumerate(kept) if bits is not None and i not in absent]
         if stored:
             values[[i for i, _ in stored]] = token_bits.maxsim_bits(asked, [bits for _, bits in stored])
-        if missing:
-            values[missing] = self._encoded_now(asked, [candidates[i] for i in missing])
-        return Scores(tuple(float(v) for v in values), encoded=len(missing))
+        return values, missing
 
     def _encoded_now(self, asked: Floats, candidates: Sequence[Candidate]) -> Floats:
         tokens = self._encoder.embed_tokens([reading(c.chunk, self._fields) for c in candidates])

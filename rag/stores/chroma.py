@@ -34,17 +34,19 @@ _openings = count(1)
 
 
 class _ChromaSettings(BaseModel, frozen=True, extra="forbid"):
-    """`path` is the index folder: the catalog and the lexical index always live in it."""
+    """`path` is the index folder: the catalog and the lexical index always live in it. documents: keep
+    the passages' text in Chroma too, for its other clients; an add then takes twice as long."""
 
     path: Path = Path(".rag")
     collection: str = "rag"
+    documents: bool = False
 
 
 class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["embedded"] = "embedded"
 
     def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, _Folder(self.path.absolute()))
+        return ChromaStore(self.collection, _Folder(self.path.absolute()), self.documents)
 
 
 class ServerStoreSettings(_ChromaSettings, frozen=True):
@@ -55,7 +57,7 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     token: SecretStr | None = None
 
     def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, _Service(self._connect))
+        return ChromaStore(self.collection, _Service(self._connect), self.documents)
 
     def _connect(self) -> ClientAPI:
         import chromadb
@@ -74,7 +76,7 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
         key = self.api_key.get_secret_value() if self.api_key else os.environ.get("CHROMA_API_KEY", "")
         if not key:
             raise ConfigError("store.kind cloud needs a key: set CHROMA_API_KEY or RAG_STORE__API_KEY")
-        return ChromaStore(self.collection, _Service(lambda: self._connect(key)))
+        return ChromaStore(self.collection, _Service(lambda: self._connect(key)), self.documents)
 
     def _connect(self, key: str) -> ClientAPI:
         import chromadb
@@ -133,9 +135,10 @@ class _Service:
 class ChromaStore:
     """Generations of the dense index, each a collection `<name>-<family>-<generation>`."""
 
-    def __init__(self, name: str, place: _Folder | _Service) -> None:
+    def __init__(self, name: str, place: _Folder | _Service, documents: bool) -> None:
         self._name = name
         self._place = place
+        self._documents = documents
 
     def open(self, family: str, generation: int) -> ChromaIndex:
         """The index as it is now: what other processes write later, only another opening shows."""
@@ -148,7 +151,8 @@ class ChromaStore:
                 configuration={"hnsw": HNSW},
                 metadata={"made_by": "rag"},
             )
-            index = ChromaIndex(collection, min(_BATCH, client.get_max_batch_size()), self._place)
+            batch = min(_BATCH, client.get_max_batch_size())
+            index = ChromaIndex(collection, batch, self._place, self._documents)
         # What a client holds in memory goes when the last one who reads this index lets go of it.
         finalize(index, self._place.close, client).atexit = False
         return index
@@ -164,10 +168,13 @@ class ChromaStore:
 
 
 class ChromaIndex:
-    def __init__(self, collection: Collection, batch: int, place: _Folder | _Service) -> None:
+    def __init__(
+        self, collection: Collection, batch: int, place: _Folder | _Service, documents: bool
+    ) -> None:
         self._collection = collection
         self._batch = batch
         self._place = place
+        self._documents = documents
         self._loaded = False
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
@@ -182,21 +189,20 @@ class ChromaIndex:
         # and Chroma's keeps metadata keys that are gone.
         held = self._held([chunk.id for chunk in chunks])
         rows = [(c, v, _metadata(c)) for c, v in zip(chunks, vectors, strict=True)]
-        rows = [row for row in rows if held.get(row[0].id) != (row[0].text, row[2])]
+        rows = [row for row in rows if held.get(row[0].id) != row[2]]
         if replaced := [chunk.id for chunk, *_ in rows if chunk.id in held]:
             self._collection.delete(ids=replaced)
         if rows:
             self._collection.add(
                 ids=[chunk.id for chunk, *_ in rows],
                 embeddings=np.stack([vector for _, vector, _ in rows]),
-                documents=[chunk.text for chunk, *_ in rows],
+                documents=[chunk.text for chunk, *_ in rows] if self._documents else None,
                 metadatas=[metadata for *_, metadata in rows],
             )
 
-    def _held(self, ids: list[str]) -> dict[str, tuple[str, Any]]:
-        found = self._collection.get(ids=ids, include=["documents", "metadatas"])
-        rows = zip(found["ids"], found["documents"] or (), found["metadatas"] or (), strict=True)
-        return {id_: (text, metadata) for id_, text, metadata in rows}
+    def _held(self, ids: list[str]) -> dict[str, Any]:
+        found = self._collection.get(ids=ids, include=["metadatas"])
+        return dict(zip(found["ids"], found["metadatas"] or (), strict=True))
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
