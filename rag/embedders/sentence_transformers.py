@@ -96,9 +96,8 @@ class SentenceTransformersEmbedder:
         return [token_bits.unit(tokens) for _, tokens in encoded]
 
     def load(self) -> None:
-        """What the first text would wait for, done now."""
-        self._tokenizer  # noqa: B018 - loads it
-        self._model  # noqa: B018
+        """What the first text would wait for, done now: a runtime prepares for a shape when it meets it."""
+        self.embed_question("What does the first question of a process wait for?")
 
     @cached_property
     def _model(self) -> Sentences:
