@@ -6,6 +6,7 @@ when they run: `rag --help` must not wait for a model library.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -276,6 +277,8 @@ def demo() -> None:
 def program() -> None:
     """The entry point. It leaves at once: a thousand modules take a quarter of a second to say goodbye,
     and whatever must not be lost is on disk, since a kill may come at any time."""
+    # Importing makes half a million objects that stay: looking through them for garbage takes a tenth.
+    gc.set_threshold(200_000, 50, 50)
     code: Any = 0
     try:
         main()
