@@ -24,7 +24,7 @@ from rag.errors import StoreError
 from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
 
 SCHEMA_VERSION = "2"
-# Three pages of SQLite's own size for each row of vector and bits would be a sixth empty.
+# Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
 # Before a reading that does not end with its passage's text, and therefore stands whole.
 _WHOLE = "\x00"

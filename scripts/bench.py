@@ -152,6 +152,10 @@ class Bench:
                 found["seconds"] / seconds,
             )
             asked = self._peer(name, "warm", store, self.questions, "6")
+            if failed := asked["failed"]:
+                yield Row("warm question", "", f"{name}: fails on {failed} of 6")
+            if not asked["ms"]:
+                continue
             warm = statistics.median(asked["ms"])
             yield Row(
                 f"warm question (ours: p95 in {self.count:,} passages)",
@@ -159,6 +163,8 @@ class Bench:
                 f"{name}: {warm:.0f} ms",
                 warm / self.measured["warm_ms"],
             )
+            if failed:
+                continue
             alone = [self._cold(self._peer_command(name, "cold", store, question)) for _ in range(3)]
             took, used = (_median(r[k] for r in alone) for k in ("seconds", "rss_mb"))
             yield Row(
