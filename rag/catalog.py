@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVe
 SCHEMA_VERSION = "2"
 # Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
+_SWITCH_ATTEMPTS = 50
 # Before a reading that does not end with its passage's text, and therefore stands whole.
 _WHOLE = "\x00"
 
@@ -106,11 +108,22 @@ class Catalog:
 
     def _create(self) -> None:
         self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded by a new file only
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._keep_a_log()
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         if self.meta("schema") is None:
             self.set_meta(schema=SCHEMA_VERSION)
+
+    def _keep_a_log(self) -> None:
+        """SQLite does not wait for others that switch a new file at the same moment."""
+        for attempt in count(1):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except StoreError:
+                if attempt == _SWITCH_ATTEMPTS:
+                    raise
+                time.sleep(0.02)
 
     # --- what the index is ---------------------------------------------------------------
 
