@@ -11,10 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from rag.blas import one_thread
 from rag.types import Bits, Floats
 
 _BLOCK = 256
+# OpenBLAS computes larger products on several threads, which wait for each other: where other work keeps the
+# cores busy, that makes them many times slower.
+_SMALL = 262_144
 
 
 @lru_cache(maxsize=4)
@@ -57,11 +59,13 @@ def _products(question: Floats, bits: Bits) -> Floats:
     dimension = len(question)
     block = np.empty((_BLOCK, dimension), np.float32)
     products = np.empty((len(bits), question.shape[1]), np.float32)
-    with one_thread():
-        for at in range(0, len(bits), _BLOCK):
-            part = bits[at : at + _BLOCK]
-            block[: len(part)] = np.unpackbits(part, axis=1, count=dimension)
-            np.matmul(block[: len(part)], question, out=products[at : at + len(part)])
+    rows = max(1, _SMALL // question.size)
+    for at in range(0, len(bits), _BLOCK):
+        part = bits[at : at + _BLOCK]
+        block[: len(part)] = np.unpackbits(part, axis=1, count=dimension)
+        for start in range(0, len(part), rows):
+            end = min(start + rows, len(part))
+            np.matmul(block[start:end], question, out=products[at + start : at + end])
     return products
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types sentences figures ahead blas parallel readers",
+    "errors types sentences figures ahead parallel readers",
     "filters calibration selection fusion token_bits ledger prompt services questions journal model_folder",
     "protocols calibrations runtimes http",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
