@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types sentences figures ahead parallel readers",
-    "filters calibration selection fusion token_bits ledger prompt services model_folder "
+    "errors types sentences figures ahead parallel cores",
+    "turns shipped filters calibration selection fusion token_bits ledger prompt services model_folder "
     "questions journal feedback",
     "protocols calibrations runtimes http",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",

@@ -209,11 +209,11 @@ def test_a_damaged_file_is_made_anew(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = [Tokens([101, 10017, 102], [0, 0, 0])]
-    ((vector, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+    ((vector, _),) = sentences._load(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
     (blob,) = (tmp_path / "rag").glob("*.blob")
     blob.write_bytes(blob.read_bytes()[: 1 << 20] if isinstance(content, str) else content)
     for _ in range(2):
-        ((again, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+        ((again, _),) = sentences._load(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
         assert again == pytest.approx(vector)
 
 
@@ -222,7 +222,7 @@ def test_where_nothing_can_be_kept_it_works_all_the_same(
 ) -> None:
     (tmp_path / "rag").write_text("a file in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    loaded = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu")
+    loaded = sentences._load(BUNDLED, "openvino", "fp32", "cpu")
     assert len(loaded.encode([Tokens([101, 102], [0, 0])], 64)) == 1
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from rag import token_bits
 from rag.errors import ModelError
 from rag.protocols import TokenEncoder, TokenSource
-from rag.readers import in_turn
 from rag.rerankers.base import Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.multi_vector import MultiVectorTokens
+from rag.turns import in_turn
 from rag.types import Bits, Candidate, Floats, Question, RerankerCard, Scores
 
 Precision = Literal["1bit", "float"]
