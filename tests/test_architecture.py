@@ -18,14 +18,14 @@ LAYERS = (
     "errors types sentences figures ahead parallel cores",
     "turns shipped filters calibration selection fusion token_bits ledger prompt services model_folder "
     "questions journal feedback",
-    "protocols calibrations runtimes http",
+    "protocols calibrations runtimes http model_card",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
     "anchor index reranking",
     "retrieval ingest pipeline guards",
     "policy",
     "settings",
     "assembly",
-    "api",
+    "api models",
     "why status doctor demo record report plan",
     "contract",
     "run",
@@ -62,6 +62,7 @@ VALIDATES = {
     "services",
     "questions",
     "feedback",
+    "model_card",
     "evaluation.dataset",
 }
 READS_ENVIRONMENT = {

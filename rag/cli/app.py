@@ -294,6 +294,22 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def models(
+    config: Annotated[Path | None, typer.Argument(help="Settings in YAML.", metavar="[CONFIG]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Name every model in use: version, licence, size, hash, training data, what runs it. Loads none."""
+    from rag.cli.render import console, render_models
+    from rag.models import models_in_use
+
+    found = models_in_use(_settings(config))
+    if as_json:
+        _print_json({"models": [model.as_json() for model in found]})
+    else:
+        render_models(console(), found)
+
+
 app.add_typer(commands)
 
 

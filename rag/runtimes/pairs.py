@@ -88,9 +88,13 @@ def room_for_passage(asked: int, window: int, markers: int) -> int:
     return room
 
 
-def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+def choose_for_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Choice:
     _check_head(folder)
-    choice = choose(runtime, precision, device, folder, _why_not(folder))
+    return choose(runtime, precision, device, folder, _why_not(folder))
+
+
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+    choice = choose_for_pairs(folder, runtime, precision, device)
     if choice.runtime != "torch":
         return QueuedPairs(folder, choice)
     from rag.runtimes.torch_pairs import TorchPairs

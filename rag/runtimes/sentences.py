@@ -34,8 +34,12 @@ class Sentences:
         return self._queue.run(texts, batch_tokens)
 
 
+def choose_for_sentences(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Choice:
+    return choose(runtime, precision, device, folder, _why_not(folder))
+
+
 def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
-    choice = choose(runtime, precision, device, folder, _why_not(folder))
+    choice = choose_for_sentences(folder, runtime, precision, device)
     return Sentences(_engine(choice, folder, device))
 
 
