@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from rag.errors import ConfigError, InputError
+from rag.errors import ConfigError, InputError, LockedError
 from rag.types import Answer
 
 FILE = "feedback.jsonl"
+# A line is written in milliseconds: who holds the lock longer hangs.
+_PATIENCE_S = 10
 _log = logging.getLogger(__name__)
 
 
@@ -78,10 +80,14 @@ def add_feedback(path: Path, feedback: Feedback) -> Feedback:
     line = json.dumps(asdict(feedback), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")), path.open("a+b") as stream:
+        with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE_S), path.open("a+b") as stream:
             stream.write(line if _ends_whole(path) else b"\n" + line)
             stream.flush()
             os.fsync(stream.fileno())
+    except Timeout:
+        raise LockedError(
+            f"another process has been writing to {path} for {_PATIENCE_S} s: try again"
+        ) from None
     except OSError as error:
         raise ConfigError(f"feedback cannot be written to {path} (store.path): {error.strerror}") from error
     return feedback

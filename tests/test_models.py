@@ -36,6 +36,7 @@ model-index:
     metrics:
     - {{type: ndcg_at_10, value: 0.75, name: nDCG@10}}
     - {{type: map, value: 0.5}}
+    - {{type: a table, value: {{a: 1}}}}
 ---
 # tiny
 
@@ -222,7 +223,7 @@ def test_a_card_that_cannot_be_read_leaves_the_rest_told(folder: Path, file: str
 
 
 @pytest.mark.parametrize(
-    "content", ["", "# A card", "---\n---\n", "---\nlicense:\n", "---\nlanguage: en\n---\n"]
+    "content", ["", "# A card", "---\n---\n", "---\nlicense:\nlanguage: en\n---\n", "---\nlicense: mit\n"]
 )
 def test_a_card_without_these_keys_says_nothing(folder: Path, content: str) -> None:
     (folder / "README.md").write_text(content)

@@ -95,7 +95,7 @@ def ask(
 def feedback(
     answer: Annotated[
         Path | None,
-        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="[ANSWER]"),
+        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="ANSWER"),
     ] = None,
     good: Annotated[bool | None, typer.Option("--good/--bad", help="Your verdict on it.")] = None,
     note: Annotated[str, typer.Option("--note", help="Anything worth remembering.")] = "",
@@ -296,7 +296,7 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
 
 @app.command()
 def models(
-    config: Annotated[Path | None, typer.Argument(help="Settings in YAML.", metavar="[CONFIG]")] = None,
+    config: Annotated[Path | None, typer.Argument(help="Settings in YAML.", metavar="CONFIG")] = None,
     as_json: Json = False,
 ) -> None:
     """Name every model in use: version, licence, size, hash, training data, what runs it. Loads none."""
