@@ -49,16 +49,19 @@ def count_parameters(files: Sequence[Path]) -> int | None:
     """By the heads of the files; None where they are of another form than safetensors."""
     if any(file.suffix != ".safetensors" for file in files):
         return None
+    return sum(map(_parameters, files))
+
+
+def _parameters(file: Path) -> int:
     from safetensors import safe_open
 
-    count = 0
-    for file in files:
-        try:
-            with safe_open(str(file), "numpy") as weights:
-                count += sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118 - no dict
-        except Exception as error:
-            raise ModelError(f"{file} of the model cannot be read: {error}") from error
-    return count
+    try:
+        with safe_open(str(file), "numpy") as weights:
+            arrays = [weights.get_slice(name) for name in weights.keys()]  # noqa: SIM118 - it is no dict
+            # Older files number the positions beside the weights.
+            return sum(prod(array.get_shape()) for array in arrays if array.get_dtype() != "I64")
+    except Exception as error:
+        raise ModelError(f"{file} of the model cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=8)

@@ -139,7 +139,7 @@ def _rerankers(settings: Settings) -> Iterator[tuple[str, AnyRerankerSettings]]:
 def _described(model: Model, asked: LocalModel) -> Model:
     try:
         folder = model_at_hand(asked.name, asked.revision)
-    except RagError as error:
+    except (RagError, OSError) as error:
         return replace(model, problem=str(error))
     if folder is None:
         return replace(model, problem="not on this machine: it is downloaded when it is first used")
@@ -147,7 +147,7 @@ def _described(model: Model, asked: LocalModel) -> Model:
     for tell in (_weights, _card, partial(_runtime, asked)):
         try:
             model = tell(model, folder)
-        except RagError as error:  # what else there is to tell is told
+        except (RagError, OSError) as error:  # what else there is to tell is told
             model = replace(model, problem="; ".join(filter(None, [model.problem, str(error)])))
     return model
 
