@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from rag.errors import ModelError
+from rag.problem import first_problem
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -86,7 +87,7 @@ def _checked(kind: type[M], path: Path) -> M:
     try:
         return kind.model_validate(_said(path) if path.exists() else {})
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise ModelError(f"{path} of the model cannot be read: {_problem(error)}") from None
+        raise ModelError(f"{path} of the model cannot be read: {first_problem(error)}") from None
 
 
 def _said(path: Path) -> Any:
@@ -100,13 +101,6 @@ def _said(path: Path) -> Any:
     return (
         {key: value for key, value in said.items() if value is not None} if isinstance(said, dict) else said
     )
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _joined(said: str | Sequence[str]) -> str:

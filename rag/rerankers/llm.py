@@ -19,8 +19,9 @@ from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, Positiv
 from rag.errors import ProtocolError
 from rag.http import Endpoint
 from rag.parallel import Gathering
+from rag.problem import first_problem
 from rag.rerankers.base import Demand, Manner, Parts
-from rag.rerankers.hosted import HostedSettings, check_question, first_problem, texts
+from rag.rerankers.hosted import HostedSettings, check_question, texts
 from rag.services import OPENAI_URL, Account, KeyPlaces, host_of, open_account
 from rag.types import Candidate, Question, RerankerCard, Scores
 
