@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Barrier, BrokenBarrierError, Event
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rag.errors import ConfigError, ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
 from rag.runtimes import sentences
 from rag.runtimes.choice import Runtime, choose
+from rag.runtimes.once import once
 from rag.runtimes.pairs import load_pairs
 from rag.runtimes.queue import Outputs, SharedQueue
 from rag.runtimes.sentences import load_sentences
@@ -272,6 +274,26 @@ def test_int8_on_torch_is_refused() -> None:
 
 
 # --- many callers ----------------------------------------------------------------------------------
+
+
+def test_what_several_ask_for_at_a_time_is_loaded_once() -> None:
+    asking, loading, loads = Barrier(4), Barrier(2), []
+
+    def load(name: str) -> object:
+        loads.append(name)
+        with suppress(BrokenBarrierError):
+            loading.wait(0.1)  # in vain: nobody else is in here meanwhile
+        return object()
+
+    loaded = once(load)
+
+    def ask(name: str) -> object:
+        asking.wait(10)
+        return loaded(name)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(ask, ["model"] * 4))
+    assert (loads, len(found)) == (["model"], 1)
 
 
 class Echo:
