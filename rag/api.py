@@ -42,6 +42,8 @@ class Rag:
         """Ready to answer: models loaded, keys checked, index and settings compared."""
         rag = cls(config if isinstance(config, Settings) else Settings.load(config))
         rag.pipeline.generator()
+        if rag.pipeline.reader:
+            rag.pipeline.reader.load()
         rag.pipeline.embedder.embed_question("warm")
         return rag
 

@@ -18,6 +18,7 @@ from rag.ingest import Ingestor, Progress, fingerprint, silent
 from rag.pipeline import Pipeline
 from rag.policy import Member, SecondStage, build_second_stage, check_offline
 from rag.protocols import Chunker, Embedder, Generator, Retriever, TokenEncoder
+from rag.reader import Reader
 from rag.rerankers.base import Parts as RerankerParts
 from rag.rerankers.base import RerankerSettings
 from rag.rerankers.none import NoneSettings
@@ -96,6 +97,10 @@ class Assembly:
         return self.settings.generator.build(GeneratorParts(self.token_encoder))
 
     @cached_property
+    def reader(self) -> Reader | None:
+        return self.settings.reader.build()
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         """Refuses an index that other settings made."""
         settings = self.settings
@@ -120,6 +125,7 @@ class Assembly:
                 order=settings.selection.order,
             ),
             generator=lambda: self.generator,
+            reader=self.reader,
         )
 
     def _open_meanwhile(self) -> None:

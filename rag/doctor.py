@@ -31,6 +31,7 @@ def examine(settings: Settings) -> list[Check]:
         _check("embedder", lambda: _embedder(parts)),
         _check("index", lambda: _index(parts)),
         _check("reranker", lambda: _reranker(parts)),
+        _check("reader", lambda: _reader(parts)),
         _check("generator", lambda: f"{parts.generator.name} is ready"),
         # Whether it can be used is found above; this tells which it is.
         *(Check("model", True, model.line) for model in models_in_use(settings)),
@@ -72,6 +73,14 @@ def _index(parts: Assembly) -> str:
             "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
         )
     return f"settings and index agree; {chunks:,} chunks in the catalog, in Chroma and in the lexical index"
+
+
+def _reader(parts: Assembly) -> str:
+    reader = parts.reader
+    if reader is None:
+        return "none: relevance alone tells whether there is an answer"
+    reader.load()
+    return reader.told
 
 
 def _reranker(parts: Assembly) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from rag.types import LedgerRow, Passage, Selection
+from rag.types import LedgerRow, Passage, ReadTrace, Selection
 
 
 def ledger(passages: Sequence[Passage], selection: Selection) -> tuple[LedgerRow, ...]:
     reasons = {dropped.passage.chunk.id: dropped.reason for dropped in selection.dropped}
     return tuple(_row(passage, reasons.get(passage.chunk.id, "")) for passage in passages)
+
+
+def refused(rows: Sequence[LedgerRow], verdict: ReadTrace) -> tuple[LedgerRow, ...]:
+    """All that selection had kept is dropped: the reader sees no answer in any of it."""
+    reason = f"the reader sees no answer: {verdict.found:.3f} is below the threshold {verdict.threshold:.3f}"
+    return tuple(replace(row, kept=False, reason=reason) if row.kept else row for row in rows)
 
 
 def _row(passage: Passage, reason: str) -> LedgerRow:

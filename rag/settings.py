@@ -25,6 +25,7 @@ from rag.generators import GeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
 from rag.policy import PolicySettings
+from rag.reader import NoReaderSettings, ReaderSettings
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.retrieval import Mode
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     reranker: AnyRerankerSettings = LateInteractionSettings()
     policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
+    reader: ReaderSettings = NoReaderSettings()
     generator: GeneratorSettings = ExtractiveSettings()
     run: RunSettings = RunSettings()
     network: NetworkSettings = NetworkSettings()

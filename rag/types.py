@@ -285,6 +285,28 @@ class RerankTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadTrace:
+    """What the reader made of the selected passages.
+
+    found: how likely it is that they answer the question; below `threshold` no generator is asked.
+    scores: each passage's id and how likely it answers by itself. cut: passages cut to the window.
+    skipped: it could not read, for the reason given, and nothing was refused.
+    """
+
+    model: str
+    status: Literal["ok", "skipped"]
+    reason: str = ""
+    found: float | None = None
+    threshold: float = 0.0
+    scores: tuple[tuple[str, float], ...] = ()
+    cut: int = 0
+
+    @property
+    def refuses(self) -> bool:
+        return self.found is not None and self.found < self.threshold
+
+
+@dataclass(frozen=True, slots=True)
 class GenerateTrace:
     kind: str
     model: str = ""
@@ -319,6 +341,7 @@ class Trace:
     embedder: str = ""
     retriever: str = ""
     rerank: RerankTrace | None = None
+    read: ReadTrace | None = None
     generate: GenerateTrace | None = None
     ledger: tuple[LedgerRow, ...] = ()
     notes: tuple[str, ...] = ()

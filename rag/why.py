@@ -14,7 +14,8 @@ from rag.types import Chunk, LedgerRow
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """stage: retrieve (never a candidate), select (dropped, with the reason), or kept."""
+    """stage: retrieve (never a candidate), select (dropped, with the reason), read (the reader sees no
+    answer in what was selected), or kept."""
 
     question: str
     source: str
@@ -26,13 +27,15 @@ class Verdict:
 
 def why(rag: Rag, question: str, source: str) -> Verdict:
     chunks = _chunks(rag, source)
-    found = rag.search(question)
+    searched = rag.search(question)
+    found = rag.pipeline.read(rag.pipeline.encode(question), searched)
     rows = [row for row in found.trace.ledger if row.source == chunks[0].source]
     texts = {chunk.id: chunk.text for chunk in chunks}
     if not rows:
         return _never_retrieved(rag, found.question, chunks)
     best = min(rows, key=lambda row: (not row.kept, row.rerank_rank))
-    stage = "kept" if best.kept else "select"
+    selected = {passage.chunk.id for passage in searched.passages}
+    stage = "kept" if best.kept else "read" if best.id in selected else "select"
     reason = best.reason or f"it is passage number {best.rerank_rank} of the ranking and reaches the prompt"
     return Verdict(found.question, best.source, stage, reason, _excerpt(texts[best.id]), best)
 

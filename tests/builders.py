@@ -15,6 +15,7 @@ from rag.ingest import Ingestor
 from rag.loaders import LoaderSettings
 from rag.pipeline import Pipeline
 from rag.protocols import Embedder, Generator, Reranker, TokenEncoder
+from rag.reader import Reader
 from rag.rerankers.base import Parts
 from rag.rerankers.late_interaction import LateInteraction, LateInteractionSettings
 from rag.retrieval import IndexRetriever, Mode
@@ -81,6 +82,7 @@ class SmallIndex:
         generator: Generator | None = None,
         calibration: Calibration = RAW,
         mode: Mode = "hybrid",
+        reader: Reader | None = None,
     ) -> Pipeline:
         writer = generator or EchoGenerator()
         return Pipeline(
@@ -90,6 +92,7 @@ class SmallIndex:
             calibration=calibration,
             rule=rule or Rule(),
             generator=lambda: writer,
+            reader=reader,
         )
 
 

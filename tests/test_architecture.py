@@ -21,7 +21,8 @@ LAYERS = (
     "protocols calibrations runtimes http model_card",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
     "anchor index reranking",
-    "retrieval ingest pipeline guards",
+    "retrieval ingest reader",
+    "pipeline guards",
     "policy",
     "settings",
     "assembly",
@@ -64,6 +65,7 @@ VALIDATES = {
     "feedback",
     "problem",
     "model_card",
+    "reader",
     "evaluation.dataset",
 }
 READS_ENVIRONMENT = {

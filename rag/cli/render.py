@@ -230,5 +230,13 @@ def _render_stages(out: Console, trace: Trace) -> None:
     who = rerank_line(rerank) if rerank else ""
     times = ", ".join(f"{stage.name} {stage.ms:.0f} ms" for stage in trace.stages)
     out.print(Text(f"\n{who}; {times}", style="dim"))
+    if trace.read and trace.read.found is not None:
+        read = trace.read
+        out.print(
+            Text(
+                f"{read.model}: the answer is there with {read.found:.2f} (least {read.threshold:.2f})",
+                style="dim",
+            )
+        )
     for note in trace.notes:
         out.print(Text(f"note: {note}", style="yellow"))
