@@ -15,7 +15,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,23 +90,25 @@ Nearest = Callable[[Sequence[str], Sequence[str]], list[list[int]]]
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a collection becomes groups. `document`: of which document a passage is part. `judged`: whether
-    those not relevant were judged so by people, so that nothing need be mined. `swaps`: share of the
-    questions that are also asked with another name or number."""
+    those not relevant were judged so by people, so that nothing need be mined. `negatives`: most that are
+    made or mined. `whole`: documents are cut into passages, not read from the start alone. `swaps`: share
+    of the questions that are also asked with another name or number."""
 
     splits: tuple[str, ...]
     most: int
     document: Callable[[str, Doc], str] | None = None
     judged: bool = False
+    negatives: int = 2
     swaps: float = 0.0
     whole: bool = False
 
 
 RECIPES = {
-    "train/squad_dev_v1.1": Recipe(("test",), 6000, lambda _, doc: doc.title, swaps=0.35),
+    "train/squad_dev_v1.1": Recipe(("test",), 6000, lambda _, doc: doc.title, negatives=3, swaps=0.35),
     "train/nq_open_oracle": Recipe(("test",), 2655, swaps=0.2),
     "train/policyqa_dev": Recipe(("test",), 500, lambda _, doc: doc.title),
     "train/policyqa_test": Recipe(("test",), 500, lambda _, doc: doc.title),
-    "train/covidqa_200423": Recipe(("test",), 1300, lambda id_, _: id_, whole=True),
+    "train/covidqa_200423": Recipe(("test",), 1300, lambda id_, _: id_, negatives=3, whole=True),
     "train/wikiqa": Recipe(("train",), 2200, lambda id_, _: id_.partition("-")[0], judged=True, whole=True),
     "train/trecqa": Recipe(("train",), 83, judged=True),
     "train/mediqa2019_qa": Recipe(("train1_liveqa", "train2_alexa"), 180, judged=True),
@@ -225,6 +227,7 @@ def _mined(
     # Not the very nearest: of unlabelled passages those answer most often.
     mined += rng.sample(elsewhere[1:12], min(3 - len(mined), len(elsewhere[1:12])))
     items += [Item(asked.text, _shown(passages[key], rng), False) for key in mined]
+    items = items[: 1 + recipe.negatives]
     if rng.random() < recipe.swaps and (other := _swapped(asked.text, best.text, strange, rng)):
         items.append(Item(other, _shown(best, rng), False))
     return Group(source.name, asked.text, tuple(items))
@@ -264,6 +267,86 @@ def _wiki(source: Source, id_: str, rng: random.Random) -> Group | None:
     if len(text.split()) >= _LEAST_WORDS:
         items.append(Item(asked.text, _titled(title, " ".join(text.split()[:WINDOW]), rng), False))
     return Group(source.name, asked.text, tuple(items)) if items else None
+
+
+# --- minimal pairs -------------------------------------------------------------------------
+
+
+def minimal(everything: Sequence[Group], most: Mapping[str, int], seed: int) -> Iterator[Group]:
+    """The same groups as pairs that differ in little: the answer's own words taken out of the passage, or
+    the name or number that is asked about replaced in it. So that no seam tells, answering passages lose
+    words or change names too, and then in the question as well."""
+    rng = random.Random(seed)
+    strange = [_names(group.question) for group in everything]
+    left = dict(most)
+    for group in rng.sample(list(everything), len(everything)):
+        if not left.get(group.origin, 0):
+            continue
+        left[group.origin] -= 1
+        yield Group(group.origin, group.question, tuple(_contrasted(group, strange, rng)))
+
+
+def _contrasted(group: Group, strange: Sequence[Sequence[str]], rng: random.Random) -> Iterator[Item]:
+    right = [item for item in group.items if item.answers]
+    wrong = [item for item in group.items if not item.answers]
+    if not right or not right[0].answer or group.origin == "wikiqa":
+        yield from group.items
+        return
+    own = right[0]
+    if rng.random() < 0.5:
+        yield replace(own, passage=_gapped(own, rng))
+    else:
+        yield own
+    if blank := _blanked(own, rng):
+        yield replace(own, passage=blank, answers=False, answer="")
+    if renamed := _renamed(own, strange, rng):
+        old, new = renamed
+        other = own.passage.replace(old, new)
+        yield Item(own.question, other, False)
+        if rng.random() < 0.4 and old not in own.answer:
+            yield Item(own.question.replace(old, new), other, True, own.answer)
+    # One that was taken from elsewhere, and those asked with another name.
+    yield from rng.sample(wrong, min(1, len(wrong)))
+    yield from [item for item in wrong if item.question != own.question]
+
+
+def _blanked(item: Item, rng: random.Random) -> str:
+    """Without the answer's words, wherever they stand; its clause may go with them."""
+    words = re.escape(item.answer.strip(" .,;"))
+    before = r"(?:\b(?:in|on|at|by|of|to|from|for|with|about|around|called|named|as|the|a|an)\s+)*"
+    pattern = (before if rng.random() < 0.7 else "") + words
+    found = re.sub(pattern, "", item.passage, flags=re.IGNORECASE)
+    found = re.sub(r"[ \t]{2,}", " ", found)
+    return found if found != item.passage and len(found.split()) >= _LEAST_WORDS else ""
+
+
+def _gapped(item: Item, rng: random.Random) -> str:
+    """Without a few words of no concern, as many as an answer has."""
+    parts = item.passage.split(" ")
+    size = rng.randint(1, max(2, min(6, len(item.answer.split()) + 1)))
+    wanted = set(re.findall(r"\w+", (item.answer + " " + item.question).lower()))
+    for _ in range(6):
+        at = rng.randrange(max(1, len(parts) - size))
+        gone = set(re.findall(r"\w+", " ".join(parts[at : at + size]).lower()))
+        left = " ".join(parts[:at] + parts[at + size :])
+        if not gone & wanted and _held((item.answer,), left):
+            return left
+    return item.passage
+
+
+def _renamed(item: Item, strange: Sequence[Sequence[str]], rng: random.Random) -> tuple[str, str] | None:
+    """A number or name of the question that stands in the passage, and another for it."""
+    asked = [n for n in _NUMBER.findall(item.question) if n in item.passage]
+    if asked and rng.random() < 0.7:
+        old = rng.choice(asked)
+        new = str(rng.randint(1, 9)) + "".join(str(rng.randint(0, 9)) for _ in old[1:])
+        return (old, new) if new not in item.passage else None
+    held = [n for n in _names(item.question) if n in item.passage and n.lower() not in item.answer.lower()]
+    for _ in range(5 if held else 0):
+        names = rng.choice(strange)
+        if names and (new := rng.choice(names)) not in item.passage:
+            return rng.choice(held), new
+    return None
 
 
 def _shown(passage: _Passage, rng: random.Random) -> str:

@@ -21,15 +21,15 @@ import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
-from reader_pairs import RECIPES, Group, Item, by_cosine, groups, sentences
-from sklearn.metrics import roc_auc_score
+from reader_pairs import RECIPES, Group, Item, by_cosine, groups, minimal, sentences
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]  # it has no stubs
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, BertForSequenceClassification
@@ -38,14 +38,17 @@ from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.model_folder import BUNDLED_NAME, find_model, weights_hash
 from rag.types import Floats
 
-ROOT = Path(__file__).parent.parent
+# The model with its pointer, for a second round.
+POINTED = "with_pointer.pt"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """`frozen`: layers of the body that stay as they are, with the word embeddings, which saves a third of
     the time. `listwise` and `pointer` weigh the second and third loss. `thinned`: share of the answering
-    passages that lose a sentence too, so that a gap says nothing."""
+    passages that lose a sentence too, so that a gap says nothing. `minimal`: so many questions of each
+    collection, as minimal pairs, instead of all as they were mined. `stop_after`: so many steps, with the
+    rate as it then is, for another round to go on from."""
 
     seed: int = 0
     rate: float = 8e-5
@@ -60,6 +63,8 @@ class Config:
     thinned: float = 0.4
     held_out: float = 0.04
     save_every: int = 200
+    minimal: Mapping[str, int] | None = None
+    stop_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ def main() -> None:
     tokenizer.no_truncation()
     everything = _groups(options.data, options.out, config)
     train, held = _split(everything, config)
+    if config.minimal:
+        train = list(minimal(train, config.minimal, config.seed))
     asked = [a for g in _thinned(train, config) if (a := _asked(tokenizer, g, config)).rows]
     judged = [_asked(tokenizer, g, config) for g in held]
     print(
@@ -122,12 +129,15 @@ def main() -> None:
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Reader(body, config.frozen).to(device)
+    if options.start:
+        model.load_state_dict(torch.load(options.start / POINTED, map_location=device, weights_only=True))
     started = time.perf_counter()
     steps = _train(model, asked, judged, config, options.out / "checkpoint.pt", device)
     figures = _judge(model, judged, device)
     record = {
         "config": dataclasses.asdict(config),
         "body": weights_hash(body),
+        "start": weights_hash(options.start) if options.start else None,
         "data": {name: _hash(options.data / name) for name in RECIPES},
         "questions": len(asked),
         "pairs": sum(len(a.rows) for a in asked),
@@ -137,6 +147,7 @@ def main() -> None:
         "held_out": figures,
     }
     model.model.save_pretrained(options.out)
+    torch.save(model.state_dict(), options.out / POINTED)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
         if (body / name).exists():
             (options.out / name).write_bytes((body / name).read_bytes())
@@ -150,6 +161,7 @@ def _train(
 ) -> int:
     batches = list(_batches(asked, config))
     total = len(batches)
+    last = min(total, config.stop_after or total)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=config.decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: _rate(at / total, config.warmup))
@@ -162,12 +174,12 @@ def _train(
         first = kept["step"]
     losses: list[float] = []
     since = time.perf_counter()
-    for step in range(first, total):
+    for step in range(first, last):
         model.train()
         loss = _loss(model, batches[step], config, device)
         if not torch.isfinite(loss):
             raise SystemExit(f"step {step}: the loss is {loss.item()}; try a lower rate")
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         schedule.step()
@@ -175,10 +187,8 @@ def _train(
         losses.append(loss.item())
         if (step + 1) % 50 == 0:
             pace = (time.perf_counter() - since) / (step + 1 - first)
-            left = pace * (total - step - 1) / 60
-            print(
-                f"{step + 1}/{total} loss {np.mean(losses[-200:]):.4f}, {left:.0f} minutes left", flush=True
-            )
+            left = pace * (last - step - 1) / 60
+            print(f"{step + 1}/{last} loss {np.mean(losses[-200:]):.4f}, {left:.0f} minutes left", flush=True)
         if (step + 1) % config.save_every == 0:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             torch.save(
@@ -187,7 +197,7 @@ def _train(
             path.with_suffix(".part").replace(path)
         if (step + 1) % (4 * config.save_every) == 0:
             print(json.dumps(_judge(model, judged, device)), flush=True)
-    return total
+    return last
 
 
 def _loss(model: Reader, batch: Sequence[Asked], config: Config, device: str) -> Tensor:
@@ -344,6 +354,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with train/ and eval/ in BEIR form")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--config", type=Path, help="YAML with the keys of Config; without it the defaults")
+    parser.add_argument("--start", type=Path, help="folder of an earlier round to go on from")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
