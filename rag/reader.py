@@ -27,7 +27,7 @@ _LEAST = 1e-4
 
 
 class Scale(BaseModel, frozen=True, extra="forbid"):
-    """From the best passage's relevance (as a logit) and the best reading to P(the answer is there).
+    """From the best passage's relevance and what was read, both as logits, to P(the answer is there).
 
     `threshold` is the least of it that is answered.
     """
@@ -108,7 +108,7 @@ class CrossEncoderReader:
             raise ModelError(
                 f"reader.model {s.model!r} gave a score that is not finite for {question[:80]!r}"
             )
-        found = probability(self.scale, max(passage.relevance for passage in best), max(values))
+        found = probability(self.scale, *evidence([passage.relevance for passage in best], values))
         scores = tuple(
             (passage.chunk.id, sigmoid(value)) for passage, value in zip(best, values, strict=True)
         )
@@ -131,10 +131,22 @@ class CrossEncoderReader:
             raise ModelError(f"reader.model {s.model!r} cannot be used: {error}") from error
 
 
+def evidence(relevances: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
+    """The best relevance as a logit, and the mean of what was read, in which each passage weighs as much
+    as the odds that it is relevant: what a passage beside the point says does not count."""
+    logits = [_logit(relevance) for relevance in relevances]
+    odds = [math.exp(logit) for logit in logits]
+    return max(logits), sum(o * v for o, v in zip(odds, values, strict=True)) / sum(odds)
+
+
 def probability(scale: Scale, relevance: float, reading: float) -> float:
+    """Of two logits."""
+    return sigmoid(scale.bias + scale.relevance * relevance + scale.reading * reading)
+
+
+def _logit(relevance: float) -> float:
     clipped = min(max(relevance, _LEAST), 1 - _LEAST)
-    logit = math.log(clipped / (1 - clipped))
-    return sigmoid(scale.bias + scale.relevance * logit + scale.reading * reading)
+    return math.log(clipped / (1 - clipped))
 
 
 def find_reader(settings: CrossEncoderReaderSettings) -> Path:

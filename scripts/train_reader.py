@@ -270,6 +270,13 @@ def _groups(data: Path, out: Path, config: Config) -> list[Group]:
     return [Group(r["origin"], r["question"], tuple(Item(**item) for item in r["items"])) for r in rows]
 
 
+def held_out_questions(folder: Path, config: Config) -> frozenset[str]:
+    """Those that the model in this folder was not trained on."""
+    rows = [json.loads(line) for line in (folder / "groups.jsonl").read_text().split("\n")]
+    _, held = _split([Group(row["origin"], row["question"], ()) for row in rows], config)
+    return frozenset(group.question for group in held)
+
+
 def _split(everything: Sequence[Group], config: Config) -> tuple[list[Group], list[Group]]:
     rng = random.Random(config.seed)
     held = {(g.origin, g.question) for g in everything if rng.random() < config.held_out}

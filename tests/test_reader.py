@@ -17,7 +17,7 @@ from rag.contract import answer_json
 from rag.errors import ConfigError, ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
 from rag.prompt import NOT_FOUND
-from rag.reader import CrossEncoderReader, CrossEncoderReaderSettings, Scale, probability
+from rag.reader import CrossEncoderReader, CrossEncoderReaderSettings, Scale, evidence, probability
 from rag.types import Answer, Passage, ReadTrace
 from rag.why import why
 
@@ -140,7 +140,7 @@ def built(model: Path, **settings: object) -> CrossEncoderReader:
     return CrossEncoderReaderSettings.model_validate(given).build()
 
 
-def test_the_best_reading_and_the_best_relevance_make_the_number(model: Path) -> None:
+def test_what_is_read_counts_as_far_as_its_passage_is_relevant(model: Path) -> None:
     passages = [
         passage(0.2, "Soup is at seven.", "a.md", rank=2),
         passage(0.6, TEXTS["dome.md"], "b.md", rank=1),
@@ -149,8 +149,10 @@ def test_the_best_reading_and_the_best_relevance_make_the_number(model: Path) ->
     trace = reader.read(QUESTION, passages)
     # The most relevant one first, whatever the order of the prompt.
     assert [id_ for id_, _ in trace.scores] == [passages[1].chunk.id, passages[0].chunk.id]
-    logits = [math.log(p / (1 - p)) for _, p in trace.scores]
-    assert trace.found == pytest.approx(sigmoid(max(logits)), abs=1e-5)
+    first, second = (math.log(p / (1 - p)) for _, p in trace.scores)
+    odds = 0.6 / 0.4, 0.2 / 0.8
+    weighed = (odds[0] * first + odds[1] * second) / sum(odds)
+    assert trace.found == pytest.approx(sigmoid(weighed), abs=1e-5)
     alone = reader.read(QUESTION, passages[:1])
     assert alone.scores[0][1] == pytest.approx(trace.scores[1][1], abs=1e-5)
 
@@ -179,7 +181,7 @@ def test_the_scale_of_its_folder_holds_and_the_settings_threshold_wins(model: Pa
 @pytest.mark.parametrize("relevance", [0.0, 1.0])
 def test_a_certain_relevance_does_not_settle_what_is_read(relevance: float) -> None:
     scale = Scale(relevance=1.0, reading=1.0)
-    low, high = probability(scale, relevance, -30.0), probability(scale, relevance, 30.0)
+    low, high = (probability(scale, *evidence([relevance], [value])) for value in (-30.0, 30.0))
     assert low < 0.01 < 0.99 < high
 
 

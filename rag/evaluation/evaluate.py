@@ -357,10 +357,12 @@ def _judged(one: Scored, named: Naming) -> Asked:
     documents = [named.document(row["source"]) for row in rows]
     relevances = [float(row["relevance"]) for row in rows]
     known = one_passage_a_document(documents, grades, relevances)
+    read = one.line["trace"].get("read") or {}
     return Asked(
         bool(one.question.can_be_answered),
         np.array([relevances[i] for i in known], dtype=np.float64),
         np.array([grades.get(documents[i], 0) > 0 for i in known], dtype=np.bool_),
+        read.get("found"),
     )
 
 

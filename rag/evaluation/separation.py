@@ -17,11 +17,15 @@ _MOST_FALSE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question: its candidates' relevance, and which of them are relevant."""
+    """One question: its candidates' relevance, and which of them are relevant.
+
+    `found`: how likely a reader thinks the answer is there; None where none was asked.
+    """
 
     answerable: bool
     relevance: NDArray[np.float64]
     relevant: NDArray[np.bool_]
+    found: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,9 @@ def _keeping(asked: Sequence[Asked]) -> float:
 
 
 def _best(one: Asked) -> float:
+    """What decides whether it is answered."""
+    if one.found is not None:
+        return one.found
     return float(one.relevance.max()) if len(one.relevance) else 0.0
 
 
