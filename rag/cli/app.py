@@ -18,6 +18,7 @@ import typer
 
 from rag.cli.evaluation import commands
 from rag.cli.printing import print_json as _print_json
+from rag.cli.training import commands as training
 from rag.errors import RagError
 
 NO_ANSWER = 3
@@ -264,6 +265,7 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
 
 
 app.add_typer(commands)
+app.add_typer(training)
 
 
 @app.command()

@@ -1,0 +1,42 @@
+"""How a model is trained: every number that decides what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The defaults were chosen on held-out training questions of two collections (docs/training.md).
+
+    `questions`, `wrong`: a step reads so many questions, each with one passage that answers it and so many
+    mined ones that do not; all passages of the step count as wrong for all its other questions. `pairs`: and
+    so many titles of the collection with what stands under them. `dense`: the weight of the loss on the
+    vectors beside that on the tokens. `temperature` is where the learned one starts.
+    """
+
+    rate: float = 3e-5
+    epochs: float = 3.0
+    questions: int = 16
+    wrong: int = 3
+    pairs: int = 8
+    tokens: int = 160
+    question_tokens: int = 64
+    dense: float = 0.5
+    temperature: float = 30.0
+    warmup: float = 0.1
+    decay: float = 0.01
+    most_right: int = 8
+    depth: int = 30
+    margin: float = 2.0
+    evaluations: int = 4
+    patience: int = 2
+    shares: tuple[float, ...] = (0.5, 0.75, 1.0)
+    seed: int = 0
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Recipe:
+        """The defaults but for what is given."""
+        return replace(cls(), **given)
