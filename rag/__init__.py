@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         StoreError,
         TransientError,
     )
+    from rag.feedback import Feedback
     from rag.settings import Settings
     from rag.types import Answer, Citation, Document, IngestReport, Passage, SearchResult
 
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "rag.api": ("Rag", "ask"),
+    "rag.feedback": ("Feedback",),
     "rag.settings": ("Settings",),
     "rag.types": ("Answer", "Citation", "Document", "IngestReport", "Passage", "SearchResult"),
     "rag.errors": (
@@ -51,6 +53,7 @@ __all__ = [
     "Citation",
     "ConfigError",
     "Document",
+    "Feedback",
     "IngestReport",
     "InputError",
     "LockedError",

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rag.assembly import Assembly
+from rag.feedback import FILE, Feedback, add_feedback, judge
 from rag.filters import Where
 from rag.ingest import Progress, silent
 from rag.settings import Settings
@@ -73,6 +74,10 @@ class Rag:
         """The second stage alone: every candidate with its relevance, best first."""
         encoded: Question = self.pipeline.encode(question)
         return self.pipeline.rerank(encoded, candidates)
+
+    def feedback(self, answer: Answer, *, good: bool, note: str = "") -> Feedback:
+        """Keeps the user's verdict on an answer; of a refusal, whether refusing was right."""
+        return add_feedback(self.settings.store.path / FILE, judge(answer, good, note))
 
     # --- documents ------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
     "errors types sentences figures ahead parallel readers",
-    "filters calibration selection fusion token_bits ledger prompt services questions journal model_folder",
+    "filters calibration selection fusion token_bits ledger prompt services model_folder "
+    "questions journal feedback",
     "protocols calibrations runtimes http",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
     "anchor index reranking",
@@ -59,7 +60,16 @@ HOMES = {
     "sklearn": {"evaluation.fitting"},
 }
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
-VALIDATES = {*ADAPTERS, "settings", "policy", "calibrations", "services", "questions", "evaluation.dataset"}
+VALIDATES = {
+    *ADAPTERS,
+    "settings",
+    "policy",
+    "calibrations",
+    "services",
+    "questions",
+    "feedback",
+    "evaluation.dataset",
+}
 READS_ENVIRONMENT = {
     "settings",
     "services",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -23,6 +24,7 @@ PROGRAM = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 COMMANDS = {
     "ingest": ["PATH...", "--prune", "--config", "--json"],
     "ask": ["question", "--where", "--explain", "--config", "--json"],
+    "feedback": ["[ANSWER]", "--good", "--bad", "--note", "--config", "--json"],
     "search": ["query", "--where", "--explain", "--config", "--json"],
     "why": ["question", "source", "--config", "--json"],
     "run": ["CONFIG", "--json"],
@@ -193,6 +195,64 @@ def test_ask_as_json_is_the_contract(run: Run, config: Path) -> None:
     assert passage["end"] - passage["start"] == len(passage["text"])
     assert 0 < passage["relevance"] < 1
     assert len(answer["trace"]["ledger"]) == 50
+
+
+@pytest.fixture
+def judging(notes: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """`rag ask … --json | rag feedback - …`"""
+    run("ingest", "notes")
+
+    def pipe(question: str, *arguments: str) -> Ran:
+        asked = io.BytesIO(run("ask", question, "--json").out.encode())
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(asked))
+        return run("feedback", "-", *arguments)
+
+    return pipe
+
+
+def test_a_verdict_on_an_answer_is_kept_and_listed(run: Run, judging: Callable[..., Ran]) -> None:
+    first = judging("Where is the spare fuse?", "--good", "--json")
+    assert (first.code, first.err) == (0, "")
+    (verdict,) = first.json["feedback"]
+    assert (verdict["question"], verdict["good"], verdict["found"]) == (
+        "Where is the spare fuse?",
+        True,
+        True,
+    )
+    assert [passage["cited"] for passage in verdict["passages"]][:1] == [True]
+    second = judging(GIBBERISH, "--bad", "--note", "[it] is in soup.md")
+    assert second.code == 0
+    assert f"kept in {Path('.rag/feedback.jsonl')}" in second.out
+    listed = run("feedback", "--json").json["feedback"]
+    assert listed[0] == verdict
+    assert [told["found"] for told in listed] == [True, False]
+    shown = run("feedback").out
+    assert f"bad   {GIBBERISH}  (not found)" in shown
+    assert "[it] is in soup.md" in shown
+
+
+def test_a_verdict_may_come_from_a_file(run: Run, notes: Path) -> None:
+    run("ingest", "notes")
+    (notes / "answer.json").write_text(run("ask", "Where is the spare fuse?", "--json").out)
+    assert run("feedback", "notes/answer.json", "--bad").code == 0
+    assert [told["good"] for told in run("feedback", "--json").json["feedback"]] == [False]
+
+
+def test_no_verdicts_yet_is_no_error(run: Run, notes: Path) -> None:
+    assert run("feedback", "--json").json == {"path": str(Path(".rag/feedback.jsonl")), "feedback": []}
+    assert run("feedback").out.startswith("no verdicts in ")
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["--good"], ["--note", "x"]])
+def test_half_a_verdict_is_wrong_usage(run: Run, notes: Path, arguments: list[str]) -> None:
+    done = run("feedback", *arguments)
+    assert done.code == 2
+    assert "--good or --bad" in done.err
+
+
+def test_a_verdict_on_no_answer_is_a_clear_error(run: Run, notes: Path) -> None:
+    assert run("feedback", "notes/fuses.md", "--good").err.startswith("InputError: this is no answer")
+    assert run("feedback", "absent.json", "--good").err.startswith("InputError: absent.json cannot be read")
 
 
 def test_explain_shows_the_whole_ledger(run: Run, config: Path) -> None:

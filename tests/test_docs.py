@@ -22,6 +22,7 @@ from rag.contract import answer_json, error_json, ingest_json, search_json, verd
 from rag.evaluation.compare import comparison_json, contrast
 from rag.evaluation.drafting import Drafted, drafts_json
 from rag.evaluation.evaluate import summary_json
+from rag.feedback import Feedback
 from rag.run import RunSummary
 from rag.settings import _models
 from rag.status import read_status
@@ -74,16 +75,17 @@ def test_the_config_snippets_load(tmp_path: Path) -> None:
 
 def documented_commands() -> Iterator[str]:
     for page in PAGES:
-        yield from re.findall(r"^(?:\$ )?(rag \w.*)$", page.read_text(), re.MULTILINE)
-        yield from re.findall(r"`(rag [a-z]+[^`]*)`", page.read_text())
+        lines = re.findall(r"^(?:\$ )?(rag \w.*)$", page.read_text(), re.MULTILINE)
+        for line in [*lines, *re.findall(r"`(rag [a-z]+[^`]*)`", page.read_text())]:
+            yield from re.split(r" \| (?=rag )", line)
 
 
 @pytest.mark.parametrize("line", sorted(set(documented_commands())))
 def test_a_documented_command_exists_with_its_options(line: str) -> None:
     _, name, *arguments = shlex.split(line, comments=True)
     assert name in COMMANDS
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {argument for argument in arguments if argument.startswith("-")} <= options
+    options = {option for p in COMMANDS[name].params for option in (*p.opts, *p.secondary_opts)}
+    assert {argument for argument in arguments if re.match("-.", argument)} <= options
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -137,6 +139,7 @@ def test_ask_and_search_are_documented(handbook: Rag, documented: Mapping[str, s
         ("generate", GenerateTrace),
         ("ledger row", LedgerRow),
         ("run", RunSummary),
+        ("verdict", Feedback),
     ],
 )
 def test_a_part_is_documented(section: str, kind: Any, documented: Mapping[str, set[str]]) -> None:

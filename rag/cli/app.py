@@ -19,7 +19,7 @@ import typer
 from rag.cli.evaluation import commands
 from rag.cli.printing import print_json as _print_json
 from rag.cli.training import commands as training
-from rag.errors import RagError
+from rag.errors import InputError, RagError
 
 NO_ANSWER = 3
 
@@ -90,6 +90,37 @@ def ask(
             render_ledger(console(), answer.trace)
     if not answer.found:
         raise typer.Exit(NO_ANSWER)
+
+
+@app.command()
+def feedback(
+    answer: Annotated[
+        Path | None,
+        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="[ANSWER]"),
+    ] = None,
+    good: Annotated[bool | None, typer.Option("--good/--bad", help="Your verdict on it.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Anything worth remembering.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Keep your verdict on an answer, to train with. Without an answer: list the verdicts."""
+    from dataclasses import asdict
+
+    from rag.cli.render import console, render_feedback
+    from rag.feedback import FILE, add_feedback, judge_json, read_feedback
+
+    if (answer is None) != (good is None) or (note and answer is None):
+        raise typer.BadParameter("a verdict needs an answer and --good or --bad")
+    path = _settings(config).store.path / FILE
+    if answer is None or good is None:
+        found = read_feedback(path) if path.exists() else []
+    else:
+        found = [add_feedback(path, judge_json(_bytes(answer), good, note))]
+    if as_json:
+        _print_json({"path": str(path), "feedback": [asdict(verdict) for verdict in found]})
+    else:
+        render_feedback(console(), found)
+        typer.echo(f"kept in {path}" if found else f"no verdicts in {path}")
 
 
 @app.command()
@@ -326,6 +357,13 @@ def _rag(config: Path | None) -> Any:
     from rag.api import Rag
 
     return Rag(_settings(config))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _settings(config: Path | None) -> Any:

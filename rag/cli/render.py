@@ -14,6 +14,7 @@ from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trac
 
 if TYPE_CHECKING:
     from rag.doctor import Check
+    from rag.feedback import Feedback
     from rag.plan import Plan
     from rag.run import RunSummary
     from rag.why import Verdict
@@ -94,6 +95,15 @@ def render_verdict(out: Console, verdict: Verdict) -> None:
         )
     if verdict.excerpt:
         out.print(Text(verdict.excerpt, style="dim"))
+
+
+def render_feedback(out: Console, verdicts: Sequence[Feedback]) -> None:
+    for verdict in verdicts:
+        word = "[green]good[/]" if verdict.good else "[red]bad [/]"
+        told = f"{verdict.time}  {word}  {escape(verdict.question)}"
+        out.print(told + ("" if verdict.found else "  [dim](not found)[/]"))
+        if verdict.note:
+            out.print(Text(f"   {verdict.note}", style="dim"))
 
 
 def render_run(summary: RunSummary) -> None:
