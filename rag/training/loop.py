@@ -88,10 +88,10 @@ class Loop:
         checkpoint: Checkpoint,
         every: int | None = None,
     ) -> None:
-        self._student = student
+        self.student = student
         self._batches = batches
         self._recipe = recipe
-        self._measure = measure
+        self.measure = measure
         self._checkpoint = checkpoint
         self._every = every
         self._parameters = [parameter for _, parameter in trained(student)]
@@ -143,7 +143,7 @@ class Loop:
 
     def _backward(self, step: int) -> dict[str, float]:
         with _explained():
-            losses = self._student.loss(self._batches.batch(step))
+            losses = self.student.loss(self._batches.batch(step))
             total: Tensor = sum(losses.values(), start=next(iter(losses.values())) * 0)
             found = {name: float(loss.detach()) for name, loss in losses.items()}
             if not all(map(math.isfinite, found.values())):
@@ -170,7 +170,7 @@ class Loop:
         }
 
     def _look(self, course: Course, step: int, best: dict[str, Any]) -> dict[str, Any]:
-        course.looks.append(Look(step, self._measure(self._student)))
+        course.looks.append(Look(step, self.measure(self.student)))
         return self._weights() if course.best.step == step else best
 
     def _ended(self, course: Course, done: bool, late: bool) -> str:
@@ -188,11 +188,11 @@ class Loop:
         state = self._checkpoint.read()
         if state is None:
             course = Course(steps)
-            course.looks.append(Look(0, self._measure(self._student)))
+            course.looks.append(Look(0, self.measure(self.student)))
             return course, self._weights()
         self._restore(state["weights"])
         self._optimizer.load_state_dict(state["optimizer"])
-        for mine, kept in zip(self._student.temperatures, state["temperatures"], strict=True):
+        for mine, kept in zip(self.student.temperatures, state["temperatures"], strict=True):
             mine.data.copy_(kept)
         course = Course.read(state["course"])
         course.resumed = course.done
@@ -203,7 +203,7 @@ class Loop:
             {
                 "weights": self._weights(),
                 "optimizer": self._optimizer.state_dict(),
-                "temperatures": [temperature.detach() for temperature in self._student.temperatures],
+                "temperatures": [temperature.detach() for temperature in self.student.temperatures],
                 "best": best,
                 "course": asdict(course),
             }
@@ -216,10 +216,10 @@ class Loop:
 
     def _weights(self) -> dict[str, Any]:
         """Of what is trained; the rest is as it was."""
-        return {name: value.detach().clone() for name, value in trained(self._student)}
+        return {name: value.detach().clone() for name, value in trained(self.student)}
 
     def _restore(self, weights: dict[str, Any]) -> None:
-        for name, value in trained(self._student):
+        for name, value in trained(self.student):
             value.data.copy_(weights[name])
 
     def _made_optimizer(self) -> Optimizer:
@@ -228,7 +228,7 @@ class Loop:
         return AdamW(
             [
                 {"params": self._parameters, "lr": self._recipe.rate, "weight_decay": self._recipe.decay},
-                {"params": list(self._student.temperatures), "lr": _TEMPERATURE_RATE, "weight_decay": 0.0},
+                {"params": list(self.student.temperatures), "lr": _TEMPERATURE_RATE, "weight_decay": 0.0},
             ]
         )
 

@@ -13,7 +13,7 @@ from rag.api import Rag
 from rag.calibration import Calibration
 from rag.evaluation.candidates import Judged, judge_question, usable
 from rag.evaluation.dataset import LabelledQuestion
-from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, calibration_entry, fit, rescale, rounded
+from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, calibration_entry, fit, relevel, rounded
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import log_loss
 from rag.evaluation.separation import Asked, Wish, propose
@@ -84,8 +84,7 @@ def _rows(rag: Rag, was: Calibration, questions: Sequence[LabelledQuestion], nam
 
 
 def _rescaled(was: Calibration) -> Fitting:
-    ranks = {name: weight for name, weight in was.weights.items() if name in OF_THE_CANDIDATE}
-    return lambda rows: rescale(rows, ranks)
+    return lambda rows: relevel(rows, Fit(was.weights, was.bias))
 
 
 def _fitted(rows: Sequence[Judged]) -> Fit:

@@ -12,14 +12,17 @@ from rag.evaluation.naming import Naming, naming
 from rag.ingest import Progress
 
 
-def gather(
-    rag: Rag, dataset: Dataset | None, feedback: Path | None, synthetic: int, seed: int, progress: Progress
-) -> tuple[list[LabelledQuestion], Naming]:
+def check_sources(dataset: Dataset | None, feedback: Path | None, synthetic: int) -> None:
     if dataset is None and feedback is None and not synthetic:
         raise InputError(
             "there is nothing to learn from: name a DATASET with judgements, --feedback FILE, or "
             "--synthetic N for N questions drafted from the documents"
         )
+
+
+def gather(
+    rag: Rag, dataset: Dataset | None, feedback: Path | None, synthetic: int, seed: int, progress: Progress
+) -> tuple[list[LabelledQuestion], Naming]:
     sources = [source for source, _ in rag.parts.index.catalog.sources()]
     named = naming(sources, dataset.judged if dataset else ())
     questions = list(dataset.labelled) if dataset else []

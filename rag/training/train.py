@@ -30,6 +30,7 @@ from rag.training.recalibrate import Recalibrated, calibration_of, recalibrate
 from rag.training.recipe import Recipe
 from rag.training.record import Trained
 from rag.training.reencode import reencoded
+from rag.training.sources import check_sources
 from rag.training.student import Student
 from rag.training.trainee import trainee_of, with_model
 from rag.training.verdict import Judgement, judged, ranked
@@ -50,6 +51,7 @@ class Training:
         progress: Progress,
     ) -> None:
         check_out(options.out)
+        check_sources(dataset, options.feedback, options.synthetic)
         self._settings = settings
         self._config = config
         self._recipe = recipe
