@@ -54,7 +54,7 @@ from rag.training.train import Training
 from rag.training.trainee import trainee_of
 from rag.types import Chunk, Passage
 
-QUICK = Recipe(rate=1e-4, epochs=2, questions=8, wrong=2, pairs=0, evaluations=1, shares=(0.5, 1.0))
+QUICK = Recipe(rate=1e-4, epochs=2, questions=8, wrong=2, pairs=0, evaluations=1, shares=(0.5,))
 
 
 # --- the whole, on a collection whose users have words of their own -------------------------------
@@ -167,7 +167,7 @@ def test_a_plan_tells_pairs_steps_and_minutes_and_trains_nothing(root: Path) -> 
     assert plan["train"] + plan["stop"] + plan["judge"] == 80
     assert plan["pairs"] == plan["train"]
     assert plan["seconds_a_step"] > 0
-    assert plan["steps"] == max(1, int(0.85 * 0.6 / plan["seconds_a_step"]))
+    assert 1 <= plan["steps"] <= max(1, int(0.6 / plan["seconds_a_step"]))
     assert plan["minutes"] == plan["training_minutes"] + plan["encoding_minutes"]
     assert not (root / "models" / "planned").exists()
 
@@ -247,11 +247,8 @@ class Line:
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         self._steps += 1
-        return {
-            "line": self.network.weight.sum() ** 2 * 0
-            + self.network.weight.sum() * 0
-            + self._loss(self._steps)
-        }
+        (weight,) = self.network.parameters()
+        return {"line": weight.sum() * 0 + self._loss(self._steps)}
 
     def scores(self, question: str, passages: Sequence[str]) -> Any:
         raise NotImplementedError
@@ -306,15 +303,16 @@ def test_the_minutes_given_end_training_with_a_last_look(tmp_path: Path) -> None
 
 def test_of_the_means_of_start_and_end_the_best_is_taken() -> None:
     student = Line()
-    student.network.weight.data.fill_(0.0)
+    (weight,) = student.network.parameters()
+    weight.data.fill_(0.0)
     start = weights_of(student)
-    student.network.weight.data.fill_(1.0)
+    weight.data.fill_(1.0)
     wished = 0.4
     measured = choose_share(
-        student, start, (0.25, 0.5, 1.0), lambda line: -abs(float(line.network.weight.detach()) - wished)
+        student, start, (0.25, 0.5), -0.6, lambda line: -abs(float(weight.detach()) - wished)
     )
     assert measured.keys() == {0.25, 0.5, 1.0}
-    assert float(student.network.weight.detach()) == pytest.approx(0.5)
+    assert float(weight.detach()) == pytest.approx(0.5)
 
 
 # --- losses and batches ---------------------------------------------------------------------------

@@ -20,8 +20,11 @@ RECIPE = Recipe(
 
 def bert(folder: Path, kind: Any = BertModel) -> Path:
     torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    kind(BertConfig(vocab_size=30522, num_labels=1, **shape)).save_pretrained(folder)
+    shape = BertConfig(
+        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    shape.num_labels = 1
+    kind(shape).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
         if (file := find_model(BUNDLED_NAME, None) / name).exists():
             shutil.copy(file, folder / name)

@@ -25,11 +25,16 @@ def mix(student: Student, start: Weights, learned: Weights, share: float) -> Non
 
 
 def choose_share(
-    student: Student, start: Weights, shares: Sequence[float], measure: Callable[[Student], float]
+    student: Student,
+    start: Weights,
+    shares: Sequence[float],
+    whole: float,
+    measure: Callable[[Student], float],
 ) -> dict[float, float]:
-    """Leaves the student with the best share's weights; returns what each share measured."""
+    """Leaves the student with the best share's weights; returns what each share measured. `whole`: what is
+    known of all that was learned, the share 1."""
     learned = weights_of(student)
-    measured = {}
+    measured = {1.0: whole}
     for share in shares:
         mix(student, start, learned, share)
         measured[share] = measure(student)

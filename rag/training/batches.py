@@ -38,22 +38,24 @@ class Batches:
 
     def batch(self, step: int) -> Batch:
         main, mixed = (self.lessons, self.pairs) if self.lessons else (self.pairs, ())
-        drawn = self._drawn(main, step, self.recipe.questions, "lessons")
-        drawn += self._drawn(mixed, step, self.recipe.pairs, "pairs") if mixed else []
+        recipe = self.recipe
+        drawn = [(one, recipe.wrong) for one in self._drawn(main, step, recipe.questions, "lessons")]
+        if mixed:
+            drawn += [(one, recipe.pair_wrong) for one in self._drawn(mixed, step, recipe.pairs, "pairs")]
         rng = np.random.default_rng([self.recipe.seed, step])
         passages: list[Text] = []
         right = []
-        for lesson in drawn:
+        for lesson, wrong in drawn:
             weights = np.array(lesson.weights)
             right.append(len(passages))
             passages.append(lesson.right[rng.choice(len(lesson.right), p=weights / weights.sum())])
-            chosen = rng.permutation(len(lesson.wrong))[: self.recipe.wrong]
+            chosen = rng.permutation(len(lesson.wrong))[:wrong]
             passages += [lesson.wrong[i] for i in chosen]
         hidden = tuple(
             tuple(i for i, p in enumerate(passages) if i != place and _may_answer(p, passages[place], lesson))
-            for lesson, place in zip(drawn, right, strict=True)
+            for (lesson, _), place in zip(drawn, right, strict=True)
         )
-        return Batch(tuple(lesson.question for lesson in drawn), tuple(passages), tuple(right), hidden)
+        return Batch(tuple(lesson.question for lesson, _ in drawn), tuple(passages), tuple(right), hidden)
 
     def _drawn(self, lessons: Sequence[Lesson], step: int, size: int, what: str) -> list[Lesson]:
         """Each lesson once before any comes again: epochs are shuffles, laid end to end."""

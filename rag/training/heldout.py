@@ -41,8 +41,10 @@ class HeldOut:
         self._calibration = calibration
         self._depth = depth
 
-    def __len__(self) -> int:
-        return len(self._held)
+    @property
+    def passages(self) -> int:
+        """So many are read for one look."""
+        return sum(len(one.candidates) for one in self._held)
 
     def ndcg(self, student: Student) -> float:
         rankings = {one.id: self._ranking(one, student) for one in self._held}

@@ -31,7 +31,6 @@ from rag.training.titles import title_lessons
 from rag.training.trainee import Trainee
 
 _PAGE = 1000
-_MOST_TITLES = 20_000
 
 
 class Material:
@@ -85,7 +84,7 @@ class Material:
 
     @cached_property
     def held(self) -> HeldOut:
-        return hold(self.rag.pipeline, self.parts.stop, self.named, self._recipe.depth)
+        return hold(self.rag.pipeline, self.parts.stop, self.named, self._recipe.held_depth)
 
     @cached_property
     def identity(self) -> str:
@@ -123,10 +122,12 @@ class Material:
             write_lessons(make(), path)
         return read_lessons(path)
 
+    @cached_property
+    def _miner(self) -> Miner:
+        return Miner(self.rag.pipeline, self.rag.parts.index.catalog, self.named, self._recipe)
+
     def _mined(self) -> list[Lesson]:
-        catalog = self.rag.parts.index.catalog
-        miner = Miner(self.rag.pipeline, catalog, self.named, self._recipe)
-        if found := list(miner.lessons(self.parts.train, self._progress)):
+        if found := list(self._miner.lessons(self.parts.train, self._progress)):
             return found
         raise InputError(
             "none of the questions to train on has its answer in the index: `rag ingest` its documents"
@@ -135,7 +136,8 @@ class Material:
     def _titles(self) -> list[Lesson]:
         catalog = self.rag.parts.index.catalog
         chunks = (chunk for page in catalog.all_chunks(_PAGE) for chunk in page)
-        return title_lessons(chunks, self.named, _MOST_TITLES, self._recipe.seed)
+        titles = title_lessons(chunks, self.named, self._recipe.titles, self._recipe.seed)
+        return list(self._miner.beside(titles, self._progress))
 
 
 def _told(questions: Sequence[LabelledQuestion]) -> list[object]:

@@ -6,6 +6,7 @@ What looks so is what the pipeline itself ranks high: its own first stage and it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,17 @@ class Miner:
             progress("mine", done, len(questions))
             if lesson.right:
                 yield lesson
+
+    def beside(self, titles: Sequence[Lesson], progress: Progress) -> Iterator[Lesson]:
+        """The same titles with what the pipeline takes for their passages: that of strangers is told from
+        theirs at a glance, and teaches nothing."""
+        encoded = self._pipeline.encode_many([title.question for title in titles])
+        for done, (title, asked) in enumerate(zip(titles, encoded, strict=True), start=1):
+            ranked, _ = self._pipeline.rerank(asked, self._pipeline.retrieve(asked))
+            strangers = [p for p in ranked if self._document(p.chunk) not in title.answering]
+            wrong = tuple(self._text(passage.chunk) for passage in strangers[: self._recipe.depth])
+            progress("mine", done, len(titles))
+            yield replace(title, wrong=wrong)
 
     def _lesson(self, question: LabelledQuestion, asked: Question) -> Lesson:
         ranked, _ = self._pipeline.rerank(asked, self._pipeline.retrieve(asked))

@@ -25,7 +25,7 @@ from rag.training.folder import alone, check_out, put, sweep, write_whole
 from rag.training.loop import Course, Loop
 from rag.training.material import Material
 from rag.training.options import Options
-from rag.training.plan import Plan, make_plan, steps_within
+from rag.training.plan import Pace, Plan, make_plan
 from rag.training.recalibrate import Recalibrated, calibration_of, recalibrate
 from rag.training.recipe import Recipe
 from rag.training.record import Trained
@@ -100,13 +100,14 @@ class Training:
 
     def _measured(self) -> Plan:
         material = self._material
-        pace = self._loop.seconds_a_step()
+        step = self._loop.seconds_a_step()
+        pace = Pace.of(step, material.batches, self._recipe, material.held.passages)
         _, passages = material.rag.parts.index.catalog.counts()
         return make_plan(
             self._trainee.name,
             material.parts,
             material.batches,
-            steps_within(material.batches, self._recipe, pace, self._options.minutes),
+            pace.steps(material.batches, self._recipe, self._options.minutes),
             pace,
             passages,
             self._encoding_seconds(passages) if self._trainee.encodes else 0.0,
@@ -114,8 +115,11 @@ class Training:
 
     def _encoding_seconds(self, passages: int) -> float:
         chunks = next(iter(self._material.rag.parts.index.catalog.all_chunks(_TIMED)), [])
+        readings = [chunk.reading for chunk in chunks]
+        # Once to get ready: a runtime prepares for a shape when it meets it.
+        self._material.rag.parts.embedder.embed_passages(readings)
         started = time.perf_counter()
-        self._material.rag.parts.embedder.embed_passages([chunk.reading for chunk in chunks])
+        self._material.rag.parts.embedder.embed_passages(readings)
         return (time.perf_counter() - started) / max(len(chunks), 1) * passages
 
     # --- learning ----------------------------------------------------------------------------
@@ -136,7 +140,8 @@ class Training:
             start = weights_of(self._student)
             seconds = None if self._options.minutes is None else self._options.minutes * 60
             course = self._loop.run(self._plan.steps, seconds, self._progress)
-            shares = choose_share(self._student, start, self._recipe.shares, self._material.held.ndcg)
+            known = course.best.measured
+            shares = choose_share(self._student, start, self._recipe.shares, known, self._material.held.ndcg)
             shutil.rmtree(self._model, ignore_errors=True)
             self._student.save(self._model)
             told = {"course": asdict(course), "shares": [[share, shares[share]] for share in shares]}

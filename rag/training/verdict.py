@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.api import Rag
+from rag.calibration import Calibration
 from rag.evaluation.dataset import LabelledQuestion
 from rag.evaluation.metrics import Scores, by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
@@ -40,8 +41,15 @@ class Judgement:
         return self.verdict.word == "adopt"
 
 
-def ranked(rag: Rag, questions: Sequence[LabelledQuestion], named: Naming, progress: Progress) -> Ranked:
-    pipeline = rag.pipeline
+def ranked(
+    rag: Rag,
+    questions: Sequence[LabelledQuestion],
+    named: Naming,
+    progress: Progress,
+    calibration: Calibration | None = None,
+) -> Ranked:
+    """`calibration`: another than the pipeline's own."""
+    pipeline = replace(rag.pipeline, calibration=calibration) if calibration else rag.pipeline
     first, whole = {}, {}
     encoded = pipeline.encode_many([question.text for question in questions])
     for done, (question, asked) in enumerate(zip(questions, encoded, strict=True), start=1):
