@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import training_killed
 import yaml
 from collection import write_collection
 from conftest import ROOT
+from test_docs import tables
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -98,6 +100,12 @@ def test_the_folder_holds_the_model_its_card_its_record_and_its_calibration(trai
     assert json.loads(json.dumps(trained_json(trained)))["verdict"]["word"] == "adopt"
 
 
+def test_what_is_printed_is_documented(trained: Trained) -> None:
+    documented = tables(ROOT / "docs" / "json.md")
+    assert trained_json(trained).keys() == documented["train"]
+    assert trained.plan.as_json().keys() == documented["train --plan"]
+
+
 def test_the_lines_of_config_use_it_once_the_index_is_encoded_anew(
     root: Path, trained: Trained, tmp_path: Path
 ) -> None:
@@ -127,41 +135,46 @@ def test_a_calibration_of_the_trained_model_is_noticed_under_another_embedder(
     assert "run `rag calibrate` again" in rag.pipeline.calibration.warning
 
 
-def test_the_same_seed_trains_the_same_model(root: Path, trained: Trained) -> None:
-    again = training(root, "models/again").run(lambda plan: None)
-    first, second = (one.course.losses for one in (trained, again))
-    assert [step.losses for step in second] == [step.losses for step in first]
-    assert again.judgement.gain == trained.judgement.gain
-
-
 # --- refused --------------------------------------------------------------------------------------
 
 
-def rag_train(root: Path, out: str, *more: str) -> Any:
-    config = root / "config.yaml"
-    config.write_text("retriever: {top_n: 50}\n")
-    given = ["--out", str(root / out), "--indexes", str(root / "indexes"), "--questions", "8", *more]
-    return CliRunner().invoke(app, ["train", str(config), str(root / "shelves"), *given])
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.bi_encoder(tmp_path_factory.mktemp("tiny"))
 
 
-def test_a_model_that_is_not_better_is_refused_and_force_keeps_it_without_training_again(root: Path) -> None:
+@pytest.fixture
+def rag_train(root: Path, model: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Of a model that knows nothing, which takes next to no time."""
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"embedder": {"model": str(model)}}))
+    fixed = [str(config), str(root / "shelves"), "--out", str(tmp_path / "out")]
+    fixed += ["--indexes", str(root / "tiny-indexes"), "--questions", "8"]
+    return lambda *more: CliRunner().invoke(app, ["train", *fixed, *more])
+
+
+def test_a_model_that_is_not_better_is_refused_and_force_keeps_it_without_training_again(
+    rag_train: Callable[..., Any], tmp_path: Path
+) -> None:
     hardly = ("--rate", "1e-9", "--epochs", "0.01", "--json")
-    done = rag_train(root, "models/same", *hardly)
+    done = rag_train(*hardly)
     assert done.exit_code == 4
     found = json.loads(done.stdout)
     assert not found["installed"]
     assert found["verdict"]["word"] == "keep"
     assert found["verdict"]["gain"]["mean"] == 0
-    assert not (root / "models" / "same").exists()
+    assert not (tmp_path / "out").exists()
 
-    forced = rag_train(root, "models/same", *hardly, "--force")
+    forced = rag_train(*hardly, "--force")
     assert forced.exit_code == 0
     assert json.loads(forced.stdout)["seconds"] == found["seconds"]
-    assert "Installed by force" in (root / "models" / "same" / "README.md").read_text()
+    assert "Installed by force" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_a_plan_tells_pairs_steps_and_minutes_and_trains_nothing(root: Path) -> None:
-    done = rag_train(root, "models/planned", "--plan", "--json", "--minutes", "0.01")
+def test_a_plan_tells_pairs_steps_and_minutes_and_trains_nothing(
+    rag_train: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = rag_train("--plan", "--json", "--minutes", "0.01")
     assert done.exit_code == 0
     plan = json.loads(done.stdout)
     assert plan["train"] + plan["stop"] + plan["judge"] == 80
@@ -169,7 +182,7 @@ def test_a_plan_tells_pairs_steps_and_minutes_and_trains_nothing(root: Path) -> 
     assert plan["seconds_a_step"] > 0
     assert 1 <= plan["steps"] <= max(1, int(0.6 / plan["seconds_a_step"]))
     assert plan["minutes"] == plan["training_minutes"] + plan["encoding_minutes"]
-    assert not (root / "models" / "planned").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_no_training_has_made_is_never_replaced(root: Path, tmp_path: Path) -> None:
@@ -200,11 +213,6 @@ def test_what_cannot_be_trained_is_told_with_what_can(section: dict[str, Any], t
 # --- the loop -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.bert(tmp_path_factory.mktemp("tiny"))
-
-
 def test_training_that_was_killed_ends_as_if_it_had_not_been(model: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
@@ -228,6 +236,20 @@ def test_training_that_was_killed_ends_as_if_it_had_not_been(model: Path, tmp_pa
     assert [look.measured for look in after.looks] == pytest.approx(
         [look.measured for look in course.looks], rel=1e-3
     )
+
+
+def test_the_same_seed_trains_the_same_weights_and_another_seed_others(model: Path, tmp_path: Path) -> None:
+    def weights(name: str, seed: int) -> dict[str, Tensor]:
+        (tmp_path / name).mkdir()
+        made = training_killed.loop(model, tmp_path / name, seed)
+        rising = count()
+        made.measure = lambda student: float(next(rising))
+        made.run(3, None, silent)
+        return dict(weights_of(made.student))
+
+    first, second, other = weights("first", 0), weights("second", 0), weights("other", 1)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert not all(torch.equal(value, other[name]) for name, value in first.items())
 
 
 def test_a_checkpoint_of_another_training_is_not_taken_over(tmp_path: Path) -> None:

@@ -31,6 +31,14 @@ def bert(folder: Path, kind: Any = BertModel) -> Path:
     return folder
 
 
+def bi_encoder(folder: Path) -> Path:
+    """In sentence-transformers' own form."""
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(str(bert(folder / "body"))).save(str(folder / "model"), create_model_card=False)
+    return folder / "model"
+
+
 def cross_encoder(folder: Path) -> Path:
     return bert(folder, BertForSequenceClassification)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import tiny
@@ -25,10 +26,11 @@ def measured(student: Student) -> float:
     return float(student.scores("who is the otter", ["The otter lives here."])[0][0])
 
 
-def loop(model: Path, work: Path) -> Loop:
-    student = BiEncoder(model, tiny.RECIPE, ("", ""), "cpu")
-    batches = Batches(tiny.lessons(), [], tiny.RECIPE)
-    return Loop(student, batches, tiny.RECIPE, measured, Checkpoint(work / "checkpoint.pt", "id"), EVERY)
+def loop(model: Path, work: Path, seed: int = 0) -> Loop:
+    recipe = replace(tiny.RECIPE, seed=seed)
+    student = BiEncoder(model, recipe, ("", ""), "cpu")
+    batches = Batches(tiny.lessons(), [], recipe)
+    return Loop(student, batches, recipe, measured, Checkpoint(work / "checkpoint.pt", "id"), EVERY)
 
 
 def dies(stage: str, done: int, total: int) -> None:

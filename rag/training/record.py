@@ -74,6 +74,7 @@ def trained_json(made: Trained) -> dict[str, Any]:
         "ended": made.course.ended,
         "best_step": made.course.best.step,
         "share": made.share,
+        "calibration": made.calibration.chosen,
         "seconds": round(made.course.seconds, 1),
     }
 
@@ -86,7 +87,7 @@ def record(made: Trained) -> dict[str, Any]:
         "recipe": asdict(made.recipe),
         "hashes": dict(made.hashes),
         "shares": {str(share): round(measured, 6) for share, measured in made.shares.items()},
-        "calibration": {"chosen": made.calibration.chosen, "log_loss": made.calibration.losses},
+        "calibration_log_loss": dict(made.calibration.losses),
         "looks": [asdict(look) for look in made.course.looks],
         "losses": [{"step": step.number, **step.losses} for step in made.course.losses],
         "versions": {
