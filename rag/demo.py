@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 from rag.api import Rag
-from rag.errors import InputError
 from rag.ingest import Progress, silent
 from rag.settings import Settings
+from rag.shipped import handbook
 from rag.stores.chroma import EmbeddedStoreSettings
 from rag.types import IngestReport, LedgerRow, Trace
 
@@ -31,15 +30,6 @@ def prepare(progress: Progress = silent, store: Path = STORE) -> tuple[Rag, Inge
     # Sources are named from the handbook's own folder, wherever Python has installed it.
     rag.parts.index.catalog.set_meta(anchor=os.path.relpath(folder.parent, store.resolve()))
     return rag, rag.ingest(folder, prune=True, progress=progress)
-
-
-def handbook() -> Path:
-    """The copy in the installed package; in a working copy of the project, the original."""
-    package = Path(str(files("rag")))
-    for folder in (package / "handbook", package.parent / "data" / "handbook"):
-        if folder.is_dir():
-            return folder
-    raise InputError(f"the demo's handbook is neither in {package} nor beside it: install rag anew")
 
 
 def crossings(trace: Trace, top: int) -> list[LedgerRow]:

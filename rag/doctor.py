@@ -10,6 +10,7 @@ from typing import Any
 from rag.assembly import Assembly
 from rag.errors import ConfigError, RagError
 from rag.ingest import fingerprint
+from rag.models import models_in_use
 from rag.settings import Settings
 
 
@@ -31,6 +32,8 @@ def examine(settings: Settings) -> list[Check]:
         _check("index", lambda: _index(parts)),
         _check("reranker", lambda: _reranker(parts)),
         _check("generator", lambda: f"{parts.generator.name} is ready"),
+        # Whether it can be used is found above; this tells which it is.
+        *(Check("model", True, model.line) for model in models_in_use(settings)),
     ]
 
 

@@ -10,13 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, TypeAdapter
 
-from rag.errors import ConfigError, InputError
+from rag.errors import ConfigError, InputError, LockedError
+from rag.problem import first_problem
 from rag.types import Answer
 
 FILE = "feedback.jsonl"
+# A line is written in milliseconds: who holds the lock longer hangs.
+_PATIENCE_S = 10
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +65,7 @@ def judge_json(answer: bytes, good: bool, note: str = "") -> Feedback:
         told = _Told.model_validate(json.loads(answer))
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"this is no answer as `rag ask --json` prints it: {_problem(error)}. Pipe in one such document"
+            f"this is no answer ({first_problem(error)}): give one document that `rag ask --json` has printed"
         ) from None
     cited = {citation.marker for citation in told.citations}
     passages = (
@@ -78,10 +81,14 @@ def add_feedback(path: Path, feedback: Feedback) -> Feedback:
     line = json.dumps(asdict(feedback), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")), path.open("a+b") as stream:
+        with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE_S), path.open("a+b") as stream:
             stream.write(line if _ends_whole(path) else b"\n" + line)
             stream.flush()
             os.fsync(stream.fileno())
+    except Timeout:
+        raise LockedError(
+            f"another process has been writing to {path} for {_PATIENCE_S} s: try again"
+        ) from None
     except OSError as error:
         raise ConfigError(f"feedback cannot be written to {path} (store.path): {error.strerror}") from error
     return feedback
@@ -100,7 +107,7 @@ def read_feedback(path: Path) -> list[Feedback]:
         try:
             found.append(_LINES.validate_python(json.loads(line)))
         except (ValueError, RecursionError) as error:
-            _log.warning("%s line %d cannot be read and is left out: %s", path, number, _problem(error))
+            _log.warning("%s line %d cannot be read and is left out: %s", path, number, first_problem(error))
     return found
 
 
@@ -140,12 +147,3 @@ def _ends_whole(path: Path) -> bool:
             return True
         stream.seek(-1, os.SEEK_END)
         return stream.read(1) == b"\n"
-
-
-def _problem(error: Exception) -> str:
-    """Without the words of the line: they are somebody's question."""
-    if not isinstance(error, ValidationError):
-        return "no whole JSON"
-    first = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    return f"{key}: {first['msg']}" if key else first["msg"]

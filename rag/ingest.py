@@ -216,7 +216,9 @@ class Ingestor:
 
     def _is_taken(self, document: Document, group: _Group) -> bool:
         """`a.jsonl#1` can be the first line of a file, and a file."""
-        return document.id in group.ids | group.leaving or bool(self._catalog.document_ids([document.source]))
+        if document.id in group.ids or document.id in group.leaving:
+            return True
+        return bool(self._catalog.document_ids([document.source]))
 
     def _cut(self, document: Document, file: str, content: str) -> Entry:
         chunks = tuple(self._chunker.chunk(document))

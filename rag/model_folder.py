@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
+from math import prod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -23,21 +25,49 @@ _NOT_READ = ["onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.h5", "*.ot", "*.ms
 
 def find_model(name: str, revision: str | None) -> Path:
     """The folder of a model: a path as given, the bundled package, or a snapshot from the hub."""
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
-    if name == BUNDLED_NAME and revision is None and (folder := _bundled()) is not None:
-        return folder
-    return _from_hub(name, revision)
+    return _at_hand(name, revision) or _from_hub(name, revision)
 
 
-@lru_cache(maxsize=8)
-def weights_hash(folder: Path) -> str:
+def model_at_hand(name: str, revision: str | None) -> Path | None:
+    """As `find_model`; None where it would have to be downloaded."""
+    return _at_hand(name, revision) or _from_cache(name, revision)
+
+
+def is_bundled(folder: Path) -> bool:
+    return folder == _package()
+
+
+def weight_files(folder: Path) -> list[Path]:
     # In subfolders too: a projection after the pooling has weights of its own.
     weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("pytorch_model*.bin"))
     if not weights:
         raise ModelError(f"model folder {folder} has no weights (*.safetensors)")
+    return weights
+
+
+def count_parameters(files: Sequence[Path]) -> int | None:
+    """By the heads of the files; None where they are of another form than safetensors."""
+    if any(file.suffix != ".safetensors" for file in files):
+        return None
+    return sum(map(_parameters, files))
+
+
+def _parameters(file: Path) -> int:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(file), "numpy") as weights:
+            arrays = [weights.get_slice(name) for name in weights.keys()]  # noqa: SIM118 - it is no dict
+            # Older files number the positions beside the weights.
+            return sum(prod(array.get_shape()) for array in arrays if array.get_dtype() != "I64")
+    except Exception as error:
+        raise ModelError(f"{file} of the model cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def weights_hash(folder: Path) -> str:
     digest = hashlib.sha256()
-    for file in weights:
+    for file in weight_files(folder):
         if file.stat().st_size:
             # In one piece: for each block, another thread at work would have to be waited for.
             with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as whole:
@@ -45,11 +75,21 @@ def weights_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _bundled() -> Path | None:
+def _at_hand(name: str, revision: str | None) -> Path | None:
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    return _bundled() if name == BUNDLED_NAME and revision is None else None
+
+
+def _package() -> Path | None:
     spec = find_spec(BUNDLED_PACKAGE)
-    if spec is None or spec.origin is None:
+    return Path(spec.origin).parent / "model" if spec and spec.origin else None
+
+
+def _bundled() -> Path | None:
+    folder = _package()
+    if folder is None:
         return None
-    folder = Path(spec.origin).parent / "model"
     found = weights_hash(folder)
     if found != BUNDLED_SHA256:
         raise ModelError(
@@ -71,6 +111,16 @@ def _from_hub(name: str, revision: str | None) -> Path:
             "Name an existing folder, check the spelling and the network, "
             f"or, for an embedder, use the bundled {BUNDLED_NAME!r}"
         ) from error
+
+
+def _from_cache(name: str, revision: str | None) -> Path | None:
+    from huggingface_hub import snapshot_download  # as above
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
 
 
 def modules(folder: Path) -> list[dict[str, Any]]:

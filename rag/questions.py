@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import ConfigError, InputError
+from rag.problem import first_problem
 
 
 class AskedQuestion(BaseModel):
@@ -49,9 +50,7 @@ def _question(line: bytes, kind: type[Asked], where: str) -> Asked:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise InputError(f"{where}: {key + ': ' if key else ''}{problem['msg']}") from None
+        raise InputError(f"{where}: {first_problem(error)}") from None
 
 
 def _twins(questions: Sequence[AskedQuestion]) -> Iterator[str]:

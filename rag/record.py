@@ -33,6 +33,17 @@ _IMMATERIAL = {
 }
 
 
+def material(
+    settings: dict[str, Any], sections: Iterable[str], besides: Iterable[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """What in these sections bears on the outcome; `besides` is immaterial here too."""
+    left_out = {*_IMMATERIAL, *besides}
+    return {
+        section: {key: value for key, value in settings[section].items() if key not in left_out}
+        for section in sections
+    }
+
+
 def provenance(rag: Rag, questions: Sequence[AskedQuestion]) -> dict[str, Any]:
     """What made the answers. Runs of equal `identity` may share them."""
     made_by = {"settings": public(rag.settings), "models": _models(rag), "index": _index(rag)}
@@ -138,10 +149,7 @@ def _content(catalog: Catalog) -> str:
 
 
 def _identity(made_by: dict[str, Any], questions: Sequence[AskedQuestion]) -> str:
-    settings = {
-        section: {k: v for k, v in made_by["settings"][section].items() if k not in _IMMATERIAL}
-        for section in _ANSWERING
-    }
+    settings = material(made_by["settings"], _ANSWERING)
     asked = [[question.id, question.text] for question in questions]
     return _hash([__version__, settings, made_by["models"], made_by["index"], asked])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -12,8 +13,8 @@ from rag.errors import InputError
 from rag.filters import Where
 from rag.fusion import reciprocal_rank_fusion
 from rag.index import Generation, Index
-from rag.readers import in_turn
-from rag.types import Candidate, Evidence, Hit, Question, QuestionVectors
+from rag.turns import in_turn
+from rag.types import Candidate, Evidence, Floats, Hit, Question
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -22,6 +23,29 @@ _REFERENCE = 10
 # Ids of half-ingested passages can crowd a result; so many more are fetched to make up for them.
 _MOST_SLACK = 5000
 _BUILT_IN_KEYS = ("page", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question to one generation of the index."""
+
+    text: str
+    vector: Floats
+    where: Where | None
+    generation: Generation
+
+    def nearest(self, n: int) -> Sequence[Hit]:
+        return self.generation.vectors.search(self.vector, n, self.where)
+
+    def best(self, n: int) -> Sequence[Hit]:
+        return self.generation.lexical.search(self.text, n, self.where)
+
+    def references(self, dense: Sequence[Hit], lexical: Sequence[Hit]) -> tuple[Sequence[Hit], Sequence[Hit]]:
+        """The question's nearest and best in the whole index. An unfiltered search has them at its head."""
+        if self.where is not None:
+            return replace(self, where=None).references((), ())
+        nearest = dense[:_REFERENCE] if len(dense) >= _REFERENCE else self.nearest(_REFERENCE)
+        return nearest, lexical[:1] or self.best(1)
 
 
 class IndexRetriever:
@@ -35,31 +59,26 @@ class IndexRetriever:
     def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
         if question.vectors is None:
             raise InputError("the first stage needs the question's vectors")
-        vectors = question.vectors
+        text, vector = question.text, question.vectors.vector
         found = in_turn(
             lambda: self._index.read(
-                lambda generation: self._retrieve(question.text, vectors, where, generation)
+                lambda generation: self._retrieve(_Asked(text, vector, where, generation))
             )
         )
         if not found and where:
             self._check_keys(where)
         return found
 
-    def _retrieve(
-        self, text: str, vectors: QuestionVectors, where: Where | None, generation: Generation
-    ) -> list[Candidate]:
+    def _retrieve(self, asked: _Asked) -> list[Candidate]:
         n = self._top_n + min(self._index.catalog.dirty_count(), _MOST_SLACK)
-        dense = generation.vectors.search(vectors.vector, n, where) if self._mode != "lexical" else ()
-        lexical = generation.lexical.search(text, n, where) if self._mode != "dense" else ()
+        dense = asked.nearest(n) if self._mode != "lexical" else ()
+        lexical = asked.best(n) if self._mode != "dense" else ()
         standing = self._index.catalog.standing([hit.id for hit in (*dense, *lexical)])
         dense_ids, lexical_ids = (self._visible(hits, standing) for hits in (dense, lexical))
         fused = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)[: self._top_n]
-        chunks = self._index.catalog.chunks([id_ for id_, _ in fused])
-        # An unfiltered search was over the whole index already: its head is the question's reference.
-        nearest = dense[:_REFERENCE] if where is None and len(dense) >= _REFERENCE else None
-        best = lexical[:1] if where is None and lexical else None
         ids = [id_ for id_, _ in fused]
-        evidence = self._evidence(text, vectors, ids, generation, nearest, best, lexical)
+        chunks = self._index.catalog.chunks(ids)
+        evidence = self._evidence(asked, ids, dense, lexical)
         return [
             Candidate(
                 chunk=chunks[id_],
@@ -77,27 +96,19 @@ class IndexRetriever:
         return [hit.id for hit in hits if hit.id in standing][: self._top_n]
 
     def _evidence(
-        self,
-        text: str,
-        vectors: QuestionVectors,
-        ids: Sequence[str],
-        generation: Generation,
-        nearest: Sequence[Hit] | None,
-        best: Sequence[Hit] | None,
-        lexical: Sequence[Hit],
+        self, asked: _Asked, ids: Sequence[str], dense: Sequence[Hit], lexical: Sequence[Hit]
     ) -> dict[str, Evidence]:
         """Exact cosine and BM25 of every candidate, whichever side found it, and the question's
         references over the whole index, filtered or not."""
         if not ids:
             return {}
         kept = self._index.catalog.vectors(ids)
-        cosines = np.stack([kept[id_] for id_ in ids]) @ vectors.vector
+        cosines = np.stack([kept[id_] for id_ in ids]) @ asked.vector
         # The lexical side scored its own hits already.
         bm25 = {hit.id: hit.score for hit in lexical}
-        bm25 |= generation.lexical.score(text, [id_ for id_ in ids if id_ not in bm25])
-        nearest = nearest or generation.vectors.search(vectors.vector, _REFERENCE)
-        best = best or generation.lexical.search(text, 1)
-        limit = generation.lexical.limit(text)
+        bm25 |= asked.generation.lexical.score(asked.text, [id_ for id_ in ids if id_ not in bm25])
+        nearest, best = asked.references(dense, lexical)
+        limit = asked.generation.lexical.limit(asked.text)
         reference = float(np.mean([hit.score for hit in nearest])) if nearest else 0.0
         return {
             id_: Evidence(float(cosine), bm25[id_], reference, best[0].score if best else 0.0, limit)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.chunkers.structure import StructureSettings
 from rag.chunkers.whole import WholeSettings
@@ -29,6 +30,7 @@ from rag.loaders import LoaderSettings, find_files, load_file
 from rag.stores.chroma import EmbeddedStoreSettings
 from rag.types import Document, EmbedderCard, Floats, PassageVectors, QuestionVectors
 
+Places = NDArray[np.int_]
 _A_FILE = 1000
 
 
@@ -40,6 +42,13 @@ class Passages:
     vectors: Floats
     encoded: Sequence[PassageVectors]
     card: EmbedderCard
+
+
+def between(vectors: Floats, one: Places, other: Places) -> Floats:
+    """Made of two real ones, nearer to the first: they lie among the others as real ones do."""
+    mixed = vectors[one] * 0.7 + vectors[other] * 0.3
+    unit: Floats = (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 class Instant:
@@ -56,8 +65,7 @@ class Instant:
     def embed_passages(self, texts: Sequence[str]) -> Sequence[PassageVectors]:
         known = self._passages
         one, other = self._random.randint(0, len(known.texts), (2, len(texts)))
-        mixed = known.vectors[one] * 0.7 + known.vectors[other] * 0.3
-        mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+        mixed = between(known.vectors, one, other)
         return [PassageVectors(v, known.encoded[i].tokens) for v, i in zip(mixed, one, strict=True)]
 
     def embed_question(self, text: str) -> QuestionVectors:

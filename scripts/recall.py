@@ -19,6 +19,7 @@ from typing import Any
 
 import chromadb
 import numpy as np
+from growth import between
 
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.stores.chroma import HNSW
@@ -67,9 +68,8 @@ def _grown(vectors: Floats, count: int) -> Floats:
     if len(vectors) >= count:
         return vectors[:count]
     rng = np.random.RandomState(0)
-    pairs = rng.randint(0, len(vectors), (2, count - len(vectors)))
-    made = vectors[pairs[0]] * 0.7 + vectors[pairs[1]] * 0.3
-    return np.concatenate([vectors, made / np.linalg.norm(made, axis=1, keepdims=True)]).astype(np.float32)
+    one, other = rng.randint(0, len(vectors), (2, count - len(vectors)))
+    return np.concatenate([vectors, between(vectors, one, other)])
 
 
 def _questions(path: Path) -> Floats:

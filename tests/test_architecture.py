@@ -15,17 +15,17 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types sentences figures ahead parallel readers",
-    "filters calibration selection fusion token_bits ledger prompt services model_folder "
+    "errors types sentences figures ahead parallel cores problem",
+    "turns shipped filters calibration selection fusion token_bits ledger prompt services model_folder "
     "questions journal feedback",
-    "protocols calibrations runtimes http",
+    "protocols calibrations runtimes http model_card",
     "loaders chunkers embedders stores rerankers generators retrievers catalog lexical",
     "anchor index reranking",
     "retrieval ingest pipeline guards",
     "policy",
     "settings",
     "assembly",
-    "api",
+    "api models",
     "why status doctor demo record report plan",
     "contract",
     "run",
@@ -68,6 +68,8 @@ VALIDATES = {
     "services",
     "questions",
     "feedback",
+    "problem",
+    "model_card",
     "evaluation.dataset",
 }
 READS_ENVIRONMENT = {

@@ -35,6 +35,7 @@ COMMANDS = {
     "rebuild": ["--embed", "--config", "--json"],
     "config": ["--config", "--json"],
     "doctor": ["--config", "--json"],
+    "models": ["[CONFIG]", "--json"],
     "demo": ["--help"],
     "eval": ["CONFIG", "DATASET", "--split", "--sample", "--seed", "--out", "--json"],
     "compare": ["A.yaml B.yaml… DATASET", "--sample", "--seed", "--effect", "--out", "--json"],
@@ -340,6 +341,16 @@ def test_doctor_ends_with_0_where_all_is_well_and_with_1_where_not(
     assert told.code == 1
     assert "FAIL generator" in told.out
     assert "OPENAI_API_KEY" in told.out
+
+
+def test_models_are_named_for_people_and_machines(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hosted.yaml").write_text("reranker: {kind: cohere, model: '[best]'}\n")
+    told = run("models", tmp_path / "hosted.yaml", "--json")
+    assert (told.code, told.err) == (0, "")
+    assert [model["host"] for model in told.json["models"]] == ["", "api.cohere.com"]
+    shown = run("models", tmp_path / "hosted.yaml").out
+    assert "licence     Apache-2.0\n" in shown
+    assert "[best]\n  used as     reranker (cohere)\n  at          api.cohere.com; " in shown
 
 
 # --- errors --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT
 
 from rag.cli import demo as command
-from rag.demo import STORE, crossings, handbook, prepare
+from rag.demo import STORE, crossings, prepare
+from rag.shipped import handbook
 from rag.types import LedgerRow, Trace
 
 README_OUTPUT = (ROOT / "README.md").read_text().split("$ scripts/demo\n")[1].split("```")[0]

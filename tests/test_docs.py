@@ -23,6 +23,7 @@ from rag.evaluation.compare import comparison_json, contrast
 from rag.evaluation.drafting import Drafted, drafts_json
 from rag.evaluation.evaluate import summary_json
 from rag.feedback import Feedback
+from rag.models import Model
 from rag.run import RunSummary
 from rag.settings import _models
 from rag.status import read_status
@@ -140,6 +141,7 @@ def test_ask_and_search_are_documented(handbook: Rag, documented: Mapping[str, s
         ("ledger row", LedgerRow),
         ("run", RunSummary),
         ("verdict", Feedback),
+        ("model", Model),
     ],
 )
 def test_a_part_is_documented(section: str, kind: Any, documented: Mapping[str, set[str]]) -> None:

@@ -13,7 +13,7 @@ from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.status import read_status
 
-PARTS = ["store", "embedder", "index", "reranker", "generator"]
+PARTS = ["store", "embedder", "index", "reranker", "generator", "model"]
 
 
 def examined(settings: Settings, **sections: object) -> dict[str, Check]:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from filelock import FileLock
 
+import rag.feedback
 from rag import Rag
 from rag.contract import answer_json
-from rag.errors import ConfigError, InputError
+from rag.errors import ConfigError, InputError, LockedError
 from rag.feedback import FILE, Feedback, JudgedPassage, add_feedback, judge, judge_json, read_feedback
 from rag.stores.chroma import EmbeddedStoreSettings
 
@@ -103,8 +105,8 @@ def test_what_is_no_answer_is_refused(told: bytes) -> None:
 
 def test_rag_keeps_it_in_the_index_folder(handbook: Rag, tmp_path: Path) -> None:
     elsewhere = EmbeddedStoreSettings(path=tmp_path / "mine")
-    rag = Rag(handbook.settings.model_copy(update={"store": elsewhere}))
-    kept = rag.feedback(handbook.ask(QUESTION), good=True)
+    mine = Rag(handbook.settings.model_copy(update={"store": elsewhere}))
+    kept = mine.feedback(handbook.ask(QUESTION), good=True)
     assert read_feedback(tmp_path / "mine" / FILE) == [kept]
 
 
@@ -132,6 +134,17 @@ def test_processes_lose_nothing_of_each_other(path: Path) -> None:
     assert len(found) == 80
     for name in ("left", "right"):  # each one's own, in order
         assert [q for q in found if q.startswith(name)] == [f"{name} {number}" for number in range(40)]
+
+
+def test_who_hangs_with_the_file_in_hand_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.feedback, "_PATIENCE_S", 0.01)
+    add_feedback(path, verdict("before"))
+    with FileLock(path.with_suffix(".lock")), pytest.raises(LockedError, match=r"feedback\.jsonl"):
+        add_feedback(path, verdict("lost"))
+    add_feedback(path, verdict("after"))
+    assert questions(path) == ["before", "after"]
 
 
 # --- killed and torn ------------------------------------------------------------------------------

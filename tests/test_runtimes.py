@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Barrier, BrokenBarrierError, Event
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rag.errors import ConfigError, ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
 from rag.runtimes import sentences
 from rag.runtimes.choice import Runtime, choose
+from rag.runtimes.once import once
 from rag.runtimes.pairs import load_pairs
 from rag.runtimes.queue import Outputs, SharedQueue
 from rag.runtimes.sentences import load_sentences
@@ -209,11 +211,11 @@ def test_a_damaged_file_is_made_anew(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = [Tokens([101, 10017, 102], [0, 0, 0])]
-    ((vector, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+    ((vector, _),) = sentences._load(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
     (blob,) = (tmp_path / "rag").glob("*.blob")
     blob.write_bytes(blob.read_bytes()[: 1 << 20] if isinstance(content, str) else content)
     for _ in range(2):
-        ((again, _),) = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
+        ((again, _),) = sentences._load(BUNDLED, "openvino", "fp32", "cpu").encode(text, 64)
         assert again == pytest.approx(vector)
 
 
@@ -222,7 +224,7 @@ def test_where_nothing_can_be_kept_it_works_all_the_same(
 ) -> None:
     (tmp_path / "rag").write_text("a file in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    loaded = sentences._load.__wrapped__(BUNDLED, "openvino", "fp32", "cpu")
+    loaded = sentences._load(BUNDLED, "openvino", "fp32", "cpu")
     assert len(loaded.encode([Tokens([101, 102], [0, 0])], 64)) == 1
 
 
@@ -272,6 +274,26 @@ def test_int8_on_torch_is_refused() -> None:
 
 
 # --- many callers ----------------------------------------------------------------------------------
+
+
+def test_what_several_ask_for_at_a_time_is_loaded_once() -> None:
+    asking, loading, loads = Barrier(4), Barrier(2), []
+
+    def load(name: str) -> object:
+        loads.append(name)
+        with suppress(BrokenBarrierError):
+            loading.wait(0.1)  # in vain: nobody else is in here meanwhile
+        return object()
+
+    loaded = once(load)
+
+    def ask(name: str) -> object:
+        asking.wait(10)
+        return loaded(name)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(ask, ["model"] * 4))
+    assert (loads, len(found)) == (["model"], 1)
 
 
 class Echo:

@@ -96,7 +96,7 @@ def ask(
 def feedback(
     answer: Annotated[
         Path | None,
-        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="[ANSWER]"),
+        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="ANSWER"),
     ] = None,
     good: Annotated[bool | None, typer.Option("--good/--bad", help="Your verdict on it.")] = None,
     note: Annotated[str, typer.Option("--note", help="Anything worth remembering.")] = "",
@@ -293,6 +293,22 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
         render_checks(console(), checks)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def models(
+    config: Annotated[Path | None, typer.Argument(help="Settings in YAML.", metavar="CONFIG")] = None,
+    as_json: Json = False,
+) -> None:
+    """Name every model in use: version, licence, size, hash, training data, what runs it. Loads none."""
+    from rag.cli.render import console, render_models
+    from rag.models import models_in_use
+
+    found = models_in_use(_settings(config))
+    if as_json:
+        _print_json({"models": [model.as_json() for model in found]})
+    else:
+        render_models(console(), found)
 
 
 app.add_typer(commands)

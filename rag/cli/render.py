@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,11 +15,14 @@ from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trac
 if TYPE_CHECKING:
     from rag.doctor import Check
     from rag.feedback import Feedback
+    from rag.models import Model
     from rag.plan import Plan
     from rag.run import RunSummary
     from rag.why import Verdict
 
 _EXCERPT = 160
+# Some model cards have thousands.
+_FIGURES = 8
 
 
 def console() -> Console:
@@ -159,6 +162,33 @@ def render_checks(out: Console, checks: Sequence[Check]) -> None:
     for check in checks:
         mark = "[green]ok[/]  " if check.ok else "[red]FAIL[/]"
         out.print(f"{mark} {check.name:<10} {escape(check.detail)}")
+
+
+def render_models(out: Console, models: Sequence[Model]) -> None:
+    for model in models:
+        out.print(Text(model.name or "a model without a name", style="bold"))
+        for name, value in _facts(model):
+            if value:
+                out.print(f"  {name:<11} {escape(value)}")
+
+
+def _facts(model: Model) -> Iterator[tuple[str, str]]:
+    yield "used as", model.used_as
+    if model.host:
+        yield "at", f"{model.host}; its weights are not known here"
+        return
+    yield "version", model.version
+    if model.sha256:
+        yield "licence", model.licence or "not stated"
+        yield "weights", model.size
+        yield "sha256", model.sha256
+        yield "trained on", model.trained_on or "not stated"
+    figures = [f"{name} {value}" for name, value in model.figures.items()]
+    more = f" and {len(figures) - _FIGURES} more (--json)" if len(figures) > _FIGURES else ""
+    yield "figures", ", ".join(figures[:_FIGURES]) + more
+    yield "run by", model.run_by
+    yield "folder", model.folder
+    yield "problem", model.problem
 
 
 def place(passage: Passage) -> str:

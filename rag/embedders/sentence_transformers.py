@@ -14,6 +14,7 @@ from rag.embedders.card import describe
 from rag.errors import ModelError
 from rag.model_folder import BUNDLED_NAME, find_model
 from rag.runtimes.choice import Precision, Runtime
+from rag.runtimes.local import LocalModel
 from rag.runtimes.sentences import Sentences, load_sentences
 from rag.runtimes.tokenizer import load_tokenizer, tokens_of
 from rag.runtimes.tokens import Tokens
@@ -39,6 +40,9 @@ class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
     runtime: Runtime = "auto"
     precision: Precision = "auto"
     batch_tokens: PositiveInt = 1024
+
+    def local_model(self) -> LocalModel:
+        return LocalModel(self.model, self.revision, "sentences", self.runtime, self.precision, self.device)
 
     def build(self) -> SentenceTransformersEmbedder:
         return SentenceTransformersEmbedder(self)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.calibration import FEATURES
+from rag.calibration import FEATURES, Calibration
 from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import one_passage_a_document
 from rag.ingest import Progress
 from rag.pipeline import Pipeline
-from rag.types import Question, Scores
+from rag.types import Candidate, Question, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,33 @@ def judge_question(
     scores = whole(pipeline.reranker.score(question, candidates)) if candidates else None
     values = scores.values if scores else ()
     documents = [document(candidate.chunk.source) for candidate in candidates]
+    features = feature_rows(pipeline.calibration, values, candidates)
+    row = judged_row(id_, features, documents, grades)
+    return replace(row, ranks=scores.ranks if scores else True)
+
+
+def feature_rows(
+    calibration: Calibration, values: Sequence[float], candidates: Sequence[Candidate]
+) -> NDArray[np.float64]:
+    """A row a candidate, in the order of FEATURES."""
     rows = [
-        list(pipeline.calibration.features(value, candidate.evidence).values())
+        list(calibration.features(value, candidate.evidence).values())
         for value, candidate in zip(values, candidates, strict=True)
     ]
-    known = one_passage_a_document(documents, grades, values)
-    features = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURES))
+    return np.array(rows, dtype=np.float64).reshape(-1, len(FEATURES))
+
+
+def judged_row(
+    id_: str, features: NDArray[np.float64], documents: Sequence[str], grades: Mapping[str, int]
+) -> Judged:
+    """Of all the candidates, those whose relevance is known."""
+    known = one_passage_a_document(documents, grades, features[:, 0].tolist())
     return Judged(
         id_,
         features[known],
         np.array([grades.get(documents[i], 0) > 0 for i in known], dtype=np.bool_),
         tuple(documents[i] for i in known),
         any(grade > 0 for grade in grades.values()),
-        ranks=scores.ranks if scores else True,
     )
 
 

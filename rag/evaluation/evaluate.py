@@ -30,14 +30,12 @@ from rag.evaluation.statistics import Difference, Interval, difference, interval
 from rag.evaluation.verdict import Verdict, judge
 from rag.ingest import Progress
 from rag.journal import AnswerLine, Journal
-from rag.record import provenance, stage_times
+from rag.record import material, provenance, spent, stage_times
 from rag.run import answered, ask_all, ingest_sources, resume
 from rag.settings import Settings, public
 
 _WHOLE = ("ok", "skipped")
 _LARGEST_CORPUS = 10**10
-# They decide how fast an index is made, not what is in it.
-_IMMATERIAL = {"api_key", "timeout_s", "retries", "batch_size", "batch_tokens", "device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +224,15 @@ def question_json(one: Scored) -> dict[str, Any]:
 def cost(scored: Iterable[Scored]) -> dict[str, float | int | None]:
     """What hosted services bill: search units and tokens of rerankers, tokens of language models. In money
     where the trace knows a price, else None."""
-    traces = [one.line["trace"] for one in scored if not one.failed]
-    reranked = [trace["rerank"] for trace in traces if trace.get("rerank")]
-    written = [trace["generate"] for trace in traces if trace.get("generate")]
-    units = sum(rerank["units"] for rerank in reranked)
-    prices = [price for rerank in reranked if (price := rerank.get("cost")) is not None]
+    lines = [one.line for one in scored if not one.failed]
+    billed = spent(lines)
+    rerank, generate = billed["rerank"], billed["generate"]
     return {
-        "rerank_units": round(units, 6),
-        "rerank_units_per_question": round(units / len(traces), 6) if traces else 0.0,
-        "rerank_cost": round(sum(prices), 6) if prices else None,
-        "prompt_tokens": sum(generate["prompt_tokens"] or 0 for generate in written),
-        "completion_tokens": sum(generate["completion_tokens"] or 0 for generate in written),
+        "rerank_units": _round(rerank["units"]),
+        "rerank_units_per_question": _round(rerank["units"] / len(lines)) if lines else 0.0,
+        "rerank_cost": _round(rerank["cost"]),
+        "prompt_tokens": generate["prompt_tokens"],
+        "completion_tokens": generate["completion_tokens"],
     }
 
 
@@ -261,12 +257,8 @@ def _record(rag: Rag, config: str, dataset: Dataset, options: Options) -> dict[s
 
 
 def _index_key(settings: Settings, corpus: Path) -> str:
-    shown = public(settings)
-    material = {
-        section: {key: value for key, value in shown[section].items() if key not in _IMMATERIAL}
-        for section in ("embedder", "chunker")
-    }
-    kind = [str(corpus.resolve()), settings.store.kind, material]
+    made_by = material(public(settings), ("embedder", "chunker"), besides=["device"])
+    kind = [str(corpus.resolve()), settings.store.kind, made_by]
     return hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
 
 

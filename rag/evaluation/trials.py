@@ -13,13 +13,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.calibration import FEATURES, Calibration
-from rag.evaluation.candidates import Judged, usable, whole
+from rag.calibration import Calibration
+from rag.evaluation.candidates import Judged, feature_rows, judged_row, usable, whole
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, fit, rescale
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
-from rag.evaluation.reliability import one_passage_a_document
 from rag.fusion import reciprocal_rank_fusion
 from rag.index import Index
 from rag.ingest import Progress
@@ -208,11 +207,7 @@ def _known(
     features = {}
     for arm in arms:
         values = whole(arm.reranker.score(encoded, union)).values if union else ()
-        rows = [
-            list(arm.calibration.features(value, c.evidence).values())
-            for value, c in zip(values, union, strict=True)
-        ]
-        features[arm.name] = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURES))
+        features[arm.name] = feature_rows(arm.calibration, values, union)
     return Known(
         question,
         tuple(named.document(candidate.chunk.source) for candidate in union),
@@ -227,12 +222,4 @@ def _ranks(known: Sequence[Known], arm: Arm) -> bool:
 
 
 def _judged(one: Known, arm: Arm) -> Judged:
-    features, grades = one.features[arm.name], one.question.relevant
-    kept = one_passage_a_document(one.documents, grades, features[:, 0].tolist())
-    return Judged(
-        one.question.id,
-        features[kept],
-        np.array([grades.get(one.documents[i], 0) > 0 for i in kept], dtype=np.bool_),
-        tuple(one.documents[i] for i in kept),
-        one.question.labelled,
-    )
+    return judged_row(one.question.id, one.features[arm.name], one.documents, one.question.relevant)

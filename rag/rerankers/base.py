@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, PositiveInt
 
 from rag.protocols import TokenEncoder, TokenSource
+from rag.runtimes.local import LocalModel
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -67,6 +68,10 @@ class RerankerSettings(BaseModel, frozen=True, extra="forbid"):
 
     def manner(self) -> Manner:
         return Manner()
+
+    def reads_with(self, tokens: LocalModel) -> LocalModel | None:
+        """The model of this machine that it reads with, if any; `tokens` is whose token vectors are kept."""
+        return None
 
     def demand(self, candidates: int) -> Demand:
         """For so many candidates, nothing of it cached."""

@@ -12,6 +12,7 @@ from rag.model_folder import find_model
 from rag.rerankers.base import Manner, Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.runtimes.choice import Precision, Runtime
+from rag.runtimes.local import LocalModel
 from rag.runtimes.pairs import Pairs, load_pairs
 from rag.types import Candidate, Question, RerankerCard, Scores
 
@@ -33,6 +34,9 @@ class CrossEncoderSettings(RerankerSettings, frozen=True):
 
     def manner(self) -> Manner:
         return Manner(size=_PASSAGES_A_CALL, cached=True)
+
+    def reads_with(self, tokens: LocalModel) -> LocalModel:
+        return LocalModel(self.model, self.revision, "pairs", self.runtime, self.precision, self.device)
 
     def build(self, parts: Parts) -> CrossEncoderReranker:
         return CrossEncoderReranker(self)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from rag.errors import InputError
 from rag.http import Endpoint
+from rag.problem import first_problem
 from rag.rerankers.base import Manner, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.services import Account, Address, KeyPlaces, Variable, host_of, open_account
@@ -129,12 +130,3 @@ def in_order(results: Sequence[tuple[int, float]], count: int) -> tuple[float, .
     if len(results) != count or sorted(by_index) != list(range(count)):
         raise ValueError(f"{len(results)} scores for {count} documents, or wrong indexes")
     return tuple(float(by_index[index]) for index in range(count))
-
-
-def first_problem(error: ValueError) -> str:
-    """What is wrong, without what was sent: a service may echo the key."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else problem["msg"]

@@ -16,10 +16,11 @@ import numpy as np
 from rag import token_bits
 from rag.errors import ModelError
 from rag.protocols import TokenEncoder, TokenSource
-from rag.readers import in_turn
 from rag.rerankers.base import Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.multi_vector import MultiVectorTokens
+from rag.runtimes.local import LocalModel
+from rag.turns import in_turn
 from rag.types import Bits, Candidate, Floats, Question, RerankerCard, Scores
 
 Precision = Literal["1bit", "float"]
@@ -32,6 +33,9 @@ class LateInteractionSettings(RerankerSettings, frozen=True):
     precision: Precision = "1bit"
     model: str | None = None
     device: str | None = None
+
+    def reads_with(self, tokens: LocalModel) -> LocalModel:
+        return tokens if self.model is None else LocalModel(self.model, reads="tokens", device=self.device)
 
     def build(self, parts: Parts) -> LateInteraction:
         card = RerankerCard("late-interaction", self.model or "")

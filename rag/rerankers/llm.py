@@ -19,8 +19,9 @@ from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, Positiv
 from rag.errors import ProtocolError
 from rag.http import Endpoint
 from rag.parallel import Gathering
+from rag.problem import first_problem
 from rag.rerankers.base import Demand, Manner, Parts
-from rag.rerankers.hosted import HostedSettings, check_question, first_problem, texts
+from rag.rerankers.hosted import HostedSettings, check_question, texts
 from rag.services import OPENAI_URL, Account, KeyPlaces, host_of, open_account
 from rag.types import Candidate, Question, RerankerCard, Scores
 
@@ -121,10 +122,7 @@ class ListwiseLlm:
         self._chat = chat
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
-        if not candidates:
-            return Scores(())
-        check_question(question)
-        read = texts([candidate.chunk for candidate in candidates], self._settings.fields)
+        read = _read(self._settings, question, candidates)
         windows = self._settings.windows(len(read))
         jobs = [partial(self._grade, question, [read[i] for i in window]) for window in windows]
         found, error = Gathering(jobs, self._settings.parallel).results(None)
@@ -167,11 +165,7 @@ class PointwiseLlm:
         self._chat = chat
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
-        if not candidates:
-            return Scores(())
-        check_question(question)
-        read = texts([candidate.chunk for candidate in candidates], self._settings.fields)
-        judged = [self._judge(question, text) for text in read]
+        judged = [self._judge(question, text) for text in _read(self._settings, question, candidates)]
         return Scores(
             tuple(probability for probability, _ in judged), tokens=sum(tokens for _, tokens in judged)
         )
@@ -185,6 +179,13 @@ class PointwiseLlm:
         if yes + no == 0.0:
             raise self._chat.nonsense("no log-probabilities of yes and no: set reranker.mode to listwise")
         return yes / (yes + no), said.tokens
+
+
+def _read(settings: LlmSettings, question: Question, candidates: Sequence[Candidate]) -> list[str]:
+    """What the model is to judge."""
+    if candidates:
+        check_question(question)
+    return texts([candidate.chunk for candidate in candidates], settings.fields)
 
 
 class _TokenChance(BaseModel):

@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 _OUT_OF_SIGHT = -1e9
 
 
-def sentence_graph(bert: Bert, pooling: Pooling, frame: Floats | None) -> Model:
-    """ids, mask → vectors [texts, hidden] and, with a frame, token vectors in it [texts, tokens, hidden]."""
+def sentence_graph(bert: Bert, pooling: Pooling, frame: Floats) -> Model:
+    """ids, mask → vectors [texts, hidden] and token vectors in the frame [texts, tokens, hidden]."""
     ids, mask = _input("ids"), _input("mask")
     hidden = _Body(bert, ids, mask, None).all_layers()
-    outputs = [_first(hidden) if pooling == "cls" else _mean(hidden, mask)]
-    if frame is not None:
-        outputs.append(ops.matmul(hidden, _constant(frame), False, False))
-    return Model(outputs, [ids, mask], "sentence")
+    vectors = _first(hidden) if pooling == "cls" else _mean(hidden, mask)
+    tokens = ops.matmul(hidden, _constant(frame), False, False)
+    return Model([vectors, tokens], [ids, mask], "sentence")
 
 
 def pair_graph(bert: Bert) -> Model:

@@ -6,14 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib.resources import files
 from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from rag.errors import ConfigError
 from rag.runtimes.tokens import Batch, Tokens
+from rag.shipped import handbook
 
 # So many texts show how large activations get; more change nothing.
 _TEXTS = 100
@@ -37,9 +36,6 @@ def quantized(graph: Any, texts: Sequence[Tokens]) -> Any:
 
 def sample_texts() -> list[str]:
     """Sections of the handbook that comes with rag: prose, lists and tables."""
-    package = Path(str(files("rag")))
-    folder = next(f for f in (package / "handbook", package.parent / "data" / "handbook") if f.is_dir())
-    sections = (
-        section for file in sorted(folder.rglob("*.md")) for section in file.read_text("utf-8").split("\n## ")
-    )
+    files = sorted(handbook().rglob("*.md"))
+    sections = (section for file in files for section in file.read_text("utf-8").split("\n## "))
     return list(islice((section for section in sections if len(section) > 200), _TEXTS))

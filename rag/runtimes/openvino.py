@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from weakref import finalize
 
 import numpy as np
 
+from rag.cores import cores
 from rag.runtimes.cache import forget, kept
 from rag.runtimes.choice import Precision
 from rag.runtimes.queue import Outputs
@@ -34,7 +34,7 @@ class OpenVinoEngine:
         compiled = _compiled(name, graph, precision)
         self._takes = len(compiled.inputs)
         self._gives = len(compiled.outputs)
-        self._requests = AsyncInferQueue(compiled, _cores())
+        self._requests = AsyncInferQueue(compiled, cores())
         self._requests.set_callback(self._done)
         # A thread of OpenVINO's that still is in Python when the process ends would abort it.
         finalize(self, self._requests.wait_all)
@@ -48,7 +48,7 @@ class OpenVinoEngine:
         done(tuple(request.get_output_tensor(at).data.copy() for at in range(self._gives)))
 
 
-def computes_bf16() -> bool:
+def _computes_bf16() -> bool:
     """Emulated bf16 is slower than fp32; only units of its own make it worth while."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -60,20 +60,16 @@ def _core() -> Core:
     return Core()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _compiled(name: str, graph: Callable[[], Model], precision: Precision) -> CompiledModel:
     from openvino import Tensor
 
     # int8 stands in the graph itself; what is left beside it is computed as well as can be.
-    native = "bf16" if computes_bf16() else "fp32"
+    native = "bf16" if _computes_bf16() else "fp32"
     wanted = native if precision in ("auto", "int8") else precision
     properties = {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[wanted],
-        "NUM_STREAMS": str(_cores()),
-        "INFERENCE_NUM_THREADS": str(_cores()),
+        "NUM_STREAMS": str(cores()),
+        "INFERENCE_NUM_THREADS": str(cores()),
     }
     fresh: list[CompiledModel] = []
 

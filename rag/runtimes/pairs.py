@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol
 
 from rag.errors import InputError, ModelError
 from rag.model_folder import modules, read_json, reading_window
 from rag.runtimes.bert import network_hash, read_bert
 from rag.runtimes.choice import Choice, Precision, Runtime, choose
+from rag.runtimes.once import once
 from rag.runtimes.queue import Engine, SharedQueue
-from rag.runtimes.tokenizer import load_tokenizer, pair_tokens
+from rag.runtimes.tokenizer import load_tokenizer, marked
 from rag.runtimes.tokens import Tokens
 
 # A passage cut to fewer tokens than this says too little to be judged.
 _LEAST_PASSAGE = 32
-_loading = Lock()
 
 
 class Pairs(Protocol):
-    @property
-    def runtime(self) -> str: ...
-
     def score(
         self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
     ) -> tuple[list[float], int]:
@@ -36,7 +31,6 @@ class QueuedPairs:
     """Pairs of several questions at a time go through the model together."""
 
     def __init__(self, folder: Path, choice: Choice) -> None:
-        self.runtime = choice.runtime
         self._folder = folder
         self._window = reading_window(folder)
         self._queue = SharedQueue(self._engine(choice))
@@ -51,7 +45,7 @@ class QueuedPairs:
         )
         passages = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         cut = sum(len(passage) > room for passage in passages)
-        pairs = [pair_tokens(tokenizer, asked, passage, room) for passage in passages]
+        pairs = [marked(tokenizer, asked, passage, room) for passage in passages]
         return [float(logit) for (logit,) in self._queue.run(pairs, batch_tokens)], cut
 
     def _engine(self, choice: Choice) -> Engine:
@@ -80,7 +74,7 @@ class QueuedPairs:
         encodings = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
         asked = [tokenizer.encode(text[:60], add_special_tokens=False) for text in (*texts[1:], texts[0])]
         room = self._window - 60 - tokenizer.num_special_tokens_to_add(True)
-        return [pair_tokens(tokenizer, a, b, room) for a, b in zip(asked, encodings, strict=True)]
+        return [marked(tokenizer, a, b, room) for a, b in zip(asked, encodings, strict=True)]
 
 
 def room_for_passage(asked: int, window: int, markers: int) -> int:
@@ -94,21 +88,21 @@ def room_for_passage(asked: int, window: int, markers: int) -> int:
     return room
 
 
-def load_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
-    """Loaded once a process, however many pipelines use it."""
-    with _loading:
-        return _load(folder, runtime, precision, device)
-
-
-@lru_cache(maxsize=4)
-def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+def choose_for_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Choice:
     _check_head(folder)
-    choice = choose(runtime, precision, device, folder, _why_not(folder))
+    return choose(runtime, precision, device, folder, _why_not(folder))
+
+
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+    choice = choose_for_pairs(folder, runtime, precision, device)
     if choice.runtime != "torch":
         return QueuedPairs(folder, choice)
     from rag.runtimes.torch_pairs import TorchPairs
 
     return TorchPairs(folder, device, choice.precision)
+
+
+load_pairs = once(_load)
 
 
 def _check_head(folder: Path) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from rag import token_bits
 from rag.model_folder import modules, read_json, reading_window
 from rag.runtimes.bert import Pooling, network_hash, read_bert
 from rag.runtimes.choice import Choice, Precision, Runtime, choose
+from rag.runtimes.once import once
 from rag.runtimes.queue import Engine, Outputs, SharedQueue
 from rag.runtimes.tokenizer import load_tokenizer, tokens_of
 from rag.runtimes.tokens import Tokens
 
-_loading = Lock()
 _READ = ("Transformer", "Pooling", "Normalize")
 # As sentence-transformers writes it since version 6, and as it did before.
 _POOLINGS: dict[str, Pooling] = {
@@ -28,10 +26,7 @@ _POOLINGS: dict[str, Pooling] = {
 
 
 class Sentences:
-    """Loaded once a process, however many pipelines use it."""
-
-    def __init__(self, runtime: str, engine: Engine) -> None:
-        self.runtime = runtime
+    def __init__(self, engine: Engine) -> None:
         self._queue = SharedQueue(engine)
 
     def encode(self, texts: Sequence[Tokens], batch_tokens: int) -> list[Outputs]:
@@ -39,15 +34,16 @@ class Sentences:
         return self._queue.run(texts, batch_tokens)
 
 
-def load_sentences(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
-    with _loading:
-        return _load(folder, runtime, precision, device)
+def choose_for_sentences(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Choice:
+    return choose(runtime, precision, device, folder, _why_not(folder))
 
 
-@lru_cache(maxsize=4)
 def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
-    choice = choose(runtime, precision, device, folder, _why_not(folder))
-    return Sentences(choice.runtime, _engine(choice, folder, device))
+    choice = choose_for_sentences(folder, runtime, precision, device)
+    return Sentences(_engine(choice, folder, device))
+
+
+load_sentences = once(_load)
 
 
 def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:

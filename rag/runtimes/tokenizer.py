@@ -27,15 +27,11 @@ def tokens_of(tokenizer: Tokenizer, texts: Sequence[str], window: int) -> list[T
     """Each text up to the window, with the model's markers around it."""
     room = max(window - tokenizer.num_special_tokens_to_add(False), 1)
     encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    return [_marked(tokenizer, encoding, None, room) for encoding in encodings]
+    return [marked(tokenizer, encoding, None, room) for encoding in encodings]
 
 
-def pair_tokens(tokenizer: Tokenizer, first: Encoding, second: Encoding, room: int) -> Tokens:
-    """The second one up to the room that it has."""
-    return _marked(tokenizer, first, second, room)
-
-
-def _marked(tokenizer: Tokenizer, first: Encoding, second: Encoding | None, room: int) -> Tokens:
+def marked(tokenizer: Tokenizer, first: Encoding, second: Encoding | None, room: int) -> Tokens:
+    """One text or two, with the model's markers; the last of them up to the room that it has."""
     # Cut here, not by the tokenizer.
     (first if second is None else second).truncate(room)
     whole = tokenizer.post_process(first, second)

@@ -14,8 +14,6 @@ from rag.runtimes.torch import in_precision
 
 
 class TorchPairs:
-    runtime = "torch"
-
     def __init__(self, folder: Path, device: str | None, precision: Precision) -> None:
         from sentence_transformers import CrossEncoder  # 4 s: only where nothing faster reads the model
         from transformers.utils.logging import disable_progress_bar

@@ -1,4 +1,4 @@
-"""The threads that read an index: one a core, whoever asks.
+"""Reading an index in turn: on one thread a core, whoever asks.
 
 Reading is Python, SQLite and small products. More threads at it than cores wait for each other's lock at
 every row, each with a connection and memory of its own; in a queue they are quicker, and none starves.
@@ -13,20 +13,21 @@ from functools import lru_cache
 from threading import current_thread
 from typing import TypeVar
 
+from rag.cores import cores
+
 T = TypeVar("T")
 
-_NAME = "rag-reader"
+_NAME = "rag-turn"
 
 
 def in_turn(work: Callable[[], T]) -> T:
-    """The result of the work, done by one of the readers as its turn comes."""
+    """The result of the work, done by one of the threads as its turn comes."""
     if current_thread().name.startswith(_NAME):
         return work()  # its turn has come already
-    return _readers(os.getpid()).submit(work).result()
+    return _threads(os.getpid()).submit(work).result()
 
 
 @lru_cache(maxsize=1)
-def _readers(process: int) -> ThreadPoolExecutor:
+def _threads(process: int) -> ThreadPoolExecutor:
     """Of this process: threads do not come along into a fork."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ThreadPoolExecutor(cores, thread_name_prefix=_NAME)
+    return ThreadPoolExecutor(cores(), thread_name_prefix=_NAME)
