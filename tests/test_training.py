@@ -33,6 +33,7 @@ from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.naming import Naming
 from rag.feedback import Feedback, JudgedPassage, add_feedback
 from rag.ingest import silent
+from rag.model_card import read_card
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.multi_vector import MultiVectorTokens
 from rag.token_bits import maxsim_floats
@@ -97,6 +98,8 @@ def test_the_folder_holds_the_model_its_card_its_record_and_its_calibration(trai
     assert {"train", "stop", "judge", "lessons", "titles"} == record["hashes"].keys()
     assert len(record["losses"]) == trained.course.done
     assert "torch" in record["versions"]
+    assert record["license"] == read_card(trained.out).licence == "Apache-2.0"
+    assert "questions" in read_card(trained.out).trained_on
     assert json.loads(json.dumps(trained_json(trained)))["verdict"]["word"] == "adopt"
 
 

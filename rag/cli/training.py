@@ -37,12 +37,12 @@ def train(
         float | None, typer.Option("--minutes", min=0.01, help="The most that the training itself may take.")
     ] = None,
     epochs: Annotated[
-        float | None, typer.Option("--epochs", min=0.01, help="How often each question is met.")
+        float | None, typer.Option("--epochs", min=0.01, help="How often each question is met; 3.")
     ] = None,
-    rate: Annotated[float | None, typer.Option("--rate", min=1e-9, help="Of learning.")] = None,
-    batch: Annotated[int | None, typer.Option("--questions", min=2, help="So many a step.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", min=1e-9, help="Of learning; 3e-5.")] = None,
+    batch: Annotated[int | None, typer.Option("--questions", min=2, help="So many a step; 12.")] = None,
     tokens: Annotated[
-        int | None, typer.Option("--tokens", min=16, help="Of a passage, while training.")
+        int | None, typer.Option("--tokens", min=16, help="Of a passage, while training; 160.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the held-out parts, and of every draw.")] = 0,
     indexes: Annotated[

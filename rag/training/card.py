@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import yaml
+
 from rag.evaluation.statistics import Difference
 from rag.training.folder import RECORD
 from rag.training.record import Trained, record
 
 _CARD = """\
+---
+{front}---
+
 # {name}
 
 {start}, trained on one collection's own questions by `rag train {config}`. A config uses it by
@@ -18,8 +23,8 @@ _CARD = """\
 {lines}
 ```
 
-{then}The licence of {start} goes on; what the questions and the documents are under, whoever
-has them must say.
+{then}The licence of {start} ({licence}) goes on; what the questions and
+the documents are under, whoever has them must say.
 {forced}
 ## Trained on
 
@@ -51,9 +56,11 @@ def _card(made: Trained) -> str:
     plan, judgement = made.plan, made.judgement
     forced = "\n**Installed by force**: it was not shown to be better than its start.\n"
     return _CARD.format(
+        front=yaml.safe_dump(_front(made), sort_keys=False),
         name=made.out.name,
         start=made.trainee.name,
         config=made.config,
+        licence=made.licence or "not stated",
         lines=made.lines,
         then="Then `rag rebuild --embed` encodes the index anew. " if made.trainee.encodes else "",
         forced="" if judgement.better else forced,
@@ -73,6 +80,12 @@ def _card(made: Trained) -> str:
         first=_cells(judgement.first_stage),
         record=RECORD,
     )
+
+
+def _front(made: Trained) -> dict[str, object]:
+    """What the Hugging Face hub and `rag models` read."""
+    licence = {"license": made.licence.lower()} if made.licence else {}
+    return {**licence, "base_model": made.trainee.name, "library_name": "sentence-transformers"}
 
 
 def _cells(gain: Difference) -> str:

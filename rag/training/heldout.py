@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag.calibration import Calibration
+from rag.errors import InputError
 from rag.evaluation.dataset import Grades, LabelledQuestion
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
@@ -74,4 +75,8 @@ def hold(pipeline: Pipeline, questions: Sequence[LabelledQuestion], named: Namin
         documents = tuple(named.document(candidate.chunk.source) for candidate in found)
         if found:
             held.append(Held(question.id, question.text, question.relevant, found, documents))
+    if not held:
+        raise InputError(
+            "the first stage finds nothing for any of the questions held out: is the index empty?"
+        )
     return HeldOut(held, pipeline.calibration, depth)

@@ -149,7 +149,7 @@ class Loop:
             if not all(map(math.isfinite, found.values())):
                 raise ModelError(
                     f"the loss of step {step + 1} is not a number ({found}): training has run away. Lower "
-                    "--rate; the checkpoint before it is kept, and the same command starts from there"
+                    f"--rate ({self._recipe.rate:g})"
                 )
             total.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         return found
@@ -245,6 +245,6 @@ def _explained() -> Iterator[None]:
         if not out_of_memory(error):
             raise
         raise ModelError(
-            "there is not enough memory for a step of training: lower --questions (16) or --tokens (160), "
-            "or close what else is using it; the same command goes on from the last checkpoint"
+            "there is not enough memory for a step of training: lower --questions or --tokens (--help has "
+            "the defaults), or close what else is using it: then the same command goes on where it was"
         ) from error

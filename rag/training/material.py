@@ -62,6 +62,10 @@ class Material:
         return rag
 
     @property
+    def collection(self) -> str:
+        return self._dataset.name if self._dataset else ""
+
+    @property
     def parts(self) -> Parts:
         return self._gathered[0]
 

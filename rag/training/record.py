@@ -29,6 +29,7 @@ class Trained:
 
     config: str
     trainee: Trainee
+    licence: str
     recipe: Recipe
     plan: Plan
     course: Course
@@ -37,7 +38,12 @@ class Trained:
     judgement: Judgement
     installed: bool
     out: Path
+    collection: str
     hashes: Mapping[str, str]
+
+    @property
+    def about(self) -> str:
+        return self.collection or "the config's own documents"
 
     @property
     def share(self) -> float:
@@ -81,7 +87,16 @@ def trained_json(made: Trained) -> dict[str, Any]:
 
 def record(made: Trained) -> dict[str, Any]:
     """Enough to do it again and to doubt it."""
+    plan, judgement = made.plan, made.judgement
     return {
+        # As `rag models` reads them.
+        "version": f"trained by rag {__version__}, seed {made.recipe.seed}",
+        "license": made.licence,
+        "trained_on": [made.trainee.name, f"{plan.train} questions and {plan.titles} titles of {made.about}"],
+        "figures": {
+            "held-out ndcg@10 before": round(judgement.before, 4),
+            "held-out ndcg@10 after": round(judgement.after, 4),
+        },
         **trained_json(made),
         "start": {"name": made.trainee.name, "weights": weights_hash(made.trainee.folder)},
         "recipe": asdict(made.recipe),

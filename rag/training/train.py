@@ -17,6 +17,7 @@ from pathlib import Path
 from rag.api import Rag
 from rag.evaluation.dataset import Dataset
 from rag.ingest import Progress
+from rag.models import models_in_use
 from rag.settings import Settings
 from rag.training.average import choose_share, weights_of
 from rag.training.card import write_card
@@ -74,6 +75,8 @@ class Training:
             trained = Trained(
                 config=self._config,
                 trainee=self._trainee,
+                licence=self._licence,
+                collection=self._material.collection,
                 recipe=self._recipe,
                 plan=self._plan,
                 course=course,
@@ -87,6 +90,12 @@ class Training:
             if trained.installed:
                 self._install(trained)
         return trained
+
+    @property
+    def _licence(self) -> str:
+        """The start's, which goes on; empty where its files do not say."""
+        used = models_in_use(self._settings)
+        return next((model.licence for model in used if model.folder == str(self._trainee.folder)), "")
 
     # --- the plan ----------------------------------------------------------------------------
 
