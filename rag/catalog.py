@@ -11,7 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -168,6 +168,11 @@ class Catalog:
             "SELECT (SELECT COUNT(*) FROM documents), (SELECT COUNT(*) FROM chunks)"
         ).fetchone()
         return int(row[0]), int(row[1])
+
+    def copy_to(self, path: Path) -> None:
+        """A whole copy, while others may write."""
+        with closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
 
     def text_bytes(self) -> int:
         row = self._db.execute("SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM chunks").fetchone()

@@ -31,25 +31,31 @@ LAYERS = (
     "contract",
     "run",
     "evaluation",
+    "training",
     "cli",
 )
 ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators", "retrievers"}
+STUDENTS = {"training.bi_encoder", "training.cross_encoder", "training.multi_vector"}
+TRAINS = {
+    *STUDENTS,
+    *(f"training.{name}" for name in ("average", "checkpoint", "device", "loop", "losses", "student")),
+}
 HOMES = {
     "chromadb": {"stores.chroma"},
     "cohere": {"rerankers.cohere"},
     "httpx": {"http", "rerankers.cohere", "stores.chroma"},
     "openai": {"generators.openai", "embedders.openai", "services"},
     "tantivy": {"lexical"},
-    "torch": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx"},
+    "torch": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx", *TRAINS},
     "onnxruntime": {"runtimes.onnx"},
-    "sentence_transformers": {"runtimes.torch", "runtimes.torch_pairs", "rerankers.multi_vector"},
-    "transformers": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx"},
+    "sentence_transformers": {"runtimes.torch", "runtimes.torch_pairs", "rerankers.multi_vector", *STUDENTS},
+    "transformers": {"runtimes.torch", "runtimes.torch_pairs", "runtimes.onnx", "training.device"},
     "nncf": {"runtimes.int8"},
     "openvino": {"runtimes.openvino", "runtimes.graph"},
     "huggingface_hub": {"model_folder"},
     "pydantic_settings": {"settings"},
-    "typer": {"cli.app", "cli.evaluation", "cli.printing"},
-    "rich": {"cli.progress", "cli.render", "cli.demo", "cli.measured"},
+    "typer": {"cli.app", "cli.evaluation", "cli.printing", "cli.training"},
+    "rich": {"cli.progress", "cli.render", "cli.demo", "cli.measured", "cli.trained"},
     "matplotlib": {"evaluation.figures"},
     "ir_measures": {"evaluation.metrics"},
     "sklearn": {"evaluation.fitting"},

@@ -18,6 +18,7 @@ import typer
 
 from rag.cli.evaluation import commands
 from rag.cli.printing import print_json as _print_json
+from rag.cli.training import commands as training
 from rag.errors import InputError, RagError
 
 NO_ANSWER = 3
@@ -311,6 +312,7 @@ def models(
 
 
 app.add_typer(commands)
+app.add_typer(training)
 
 
 @app.command()

@@ -16,6 +16,9 @@ _VERBS = {
     "ask": "Asking",
     "score": "Scoring",
     "draft": "Drafting",
+    "mine": "Mining passages",
+    "train": "Training",
+    "judge": "Judging",
 }
 # Between two plain lines of one stage: a log should stay readable.
 _SECONDS = 5.0

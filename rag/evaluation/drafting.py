@@ -16,6 +16,7 @@ from typing import Any
 
 from rag.api import Rag
 from rag.errors import ConfigError, InputError, RagError
+from rag.evaluation.dataset import LabelledQuestion
 from rag.figures import figures
 from rag.ingest import Progress
 from rag.journal import AnswerLine
@@ -57,22 +58,36 @@ def draft(settings: Settings, count: int, seed: int, path: Path, progress: Progr
     if path.exists():
         raise InputError(f"{path} is there already, perhaps with your corrections: name another --out")
     rag = Rag(settings)
+    found, name = _drafted(rag, count, seed, progress)
+    drafted = Drafted(tuple(found), name, path)
+    _write(drafted)
+    return drafted
+
+
+def draft_questions(rag: Rag, count: int, seed: int, progress: Progress) -> list[LabelledQuestion]:
+    """The same as labelled questions, for training: nobody has reviewed them."""
+    found, name = _drafted(rag, count, seed, progress)
+    return [LabelledQuestion.model_validate(line) for line in _lines(found, name)]
+
+
+def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[Draft], str]:
+    """And by whom."""
     chunks = _spread(_chunks(rag), seed)
     if not chunks:
-        raise ConfigError(f"the index in {settings.store.path} is empty: `rag ingest` your documents first")
-    writer = rag.parts.generator if settings.generator.kind != "extractive" else None
+        path = rag.settings.store.path
+        raise ConfigError(f"the index in {path} is empty: `rag ingest` your documents first")
+    writer = rag.parts.generator if rag.settings.generator.kind != "extractive" else None
     found: list[Draft] = []
+    texts: set[str] = set()
     for chunk in chunks:
         if len(found) == count:
             break
         made = _asked(writer, chunk) if writer else _cut(chunk)
-        if made and made.text not in {other.text for other in found}:
+        if made and made.text not in texts:
             found.append(made)
+            texts.add(made.text)
             progress("draft", len(found), count)
-    name = writer.name if writer else "headings and sentences"
-    drafted = Drafted(tuple(found), name, path)
-    _write(drafted)
-    return drafted
+    return found, writer.name if writer else "headings and sentences"
 
 
 def drafts_json(found: Drafted) -> dict[str, Any]:
@@ -86,12 +101,12 @@ def drafts_json(found: Drafted) -> dict[str, Any]:
 
 def _write(found: Drafted) -> None:
     found.path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(found)]
+    lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(found.drafts, found.drafted_by)]
     found.path.write_text("".join(lines), "utf-8")
 
 
-def _lines(found: Drafted) -> Iterator[AnswerLine]:
-    for number, one in enumerate(found.drafts, start=1):
+def _lines(drafts: Sequence[Draft], drafted_by: str) -> Iterator[AnswerLine]:
+    for number, one in enumerate(drafts, start=1):
         yield {
             "_id": f"draft-{number:03}",
             "text": one.text,
@@ -101,7 +116,7 @@ def _lines(found: Drafted) -> Iterator[AnswerLine]:
             "kind": "synthetic",
             "synthetic": True,
             "metadata": {
-                "drafted_by": found.drafted_by,
+                "drafted_by": drafted_by,
                 "start": one.chunk.start,
                 "end": one.chunk.end,
                 "headings": list(one.chunk.headings),

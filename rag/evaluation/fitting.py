@@ -24,6 +24,7 @@ OF_THE_QUESTION = ("cosine_reference", "bm25_coverage")
 # Nearly none: there are far more candidates than features.
 _REGULARISATION = 1e6
 _DIGITS = 5
+_LEAST_SLOPE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,20 @@ def rescale(rows: Sequence[Judged], ranks: Mapping[str, float], groups: Sequence
     scaled, bias = _logistic(rows, groups, usable(rows, OF_THE_QUESTION), ranks)
     weights = {name: slope * scaled["ranks"] for name, slope in ranks.items()}
     return Fit(weights | {name: slope for name, slope in scaled.items() if name != "ranks"}, bias)
+
+
+def relevel(rows: Sequence[Judged], was: Fit) -> Fit:
+    """The same order on another scale: slope and intercept over the former logit alone, held near what few
+    rows can tell."""
+    logits = np.concatenate([was.logits(row.features) for row in rows])
+    relevant = np.concatenate([row.relevant for row in rows])
+    centre, spread = float(logits.mean()), float(logits.std()) or 1.0
+    model = LogisticRegression(C=1.0, max_iter=1000)
+    model.fit(((logits - centre) / spread)[:, None], relevant)
+    # Never upside down, whatever few rows say.
+    slope = max(float(model.coef_[0][0]) / spread, _LEAST_SLOPE)
+    bias = float(model.intercept_[0]) - slope * centre
+    return Fit({name: slope * weight for name, weight in was.weights.items()}, slope * was.bias + bias)
 
 
 def platt(rows: Sequence[Judged]) -> Fit:

@@ -50,11 +50,11 @@ class TorchSentences:
 
 
 def in_precision(model: M, device: str, precision: Precision) -> M:
-    wanted = precision == "bf16" or (precision == "auto" and _computes_bf16(device))
+    wanted = precision == "bf16" or (precision == "auto" and computes_bf16(device))
     return model.bfloat16() if wanted else model
 
 
-def _computes_bf16(device: str) -> bool:
+def computes_bf16(device: str) -> bool:
     """Emulated bf16 is slower than fp32; only units of its own make it worth while."""
     import torch
 

@@ -1,0 +1,49 @@
+"""A training as text for people: what it will do, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.text import Text
+
+from rag.cli.render import console
+from rag.training.plan import Plan
+
+
+def render_training_plan(plan: Plan) -> None:
+    out = console()
+    out.print(
+        f"[bold]{escape(plan.model)}[/] learns from {plan.train:,} questions, {plan.pairs:,} passages that "
+        f"answer them, {plan.wrong:,} that only look so, {plan.titles:,} titles"
+    )
+    if plan.synthetic:
+        out.print(f"[yellow]{plan.synthetic:,} of the questions are synthetic[/]: drafted by a machine")
+    out.print(f"held out: {plan.stop:,} questions to choose by, {plan.judge:,} to judge by")
+    out.print(
+        f"{plan.steps:,} steps, {plan.epochs:g} epochs, {plan.seconds_a_step:.2f} s a step: about "
+        f"{plan.training_minutes:.0f} minutes; then {plan.passages:,} passages encoded for the verdict, "
+        f"about {plan.encoding_minutes:.0f} minutes"
+    )
+
+
+def render_trained(found: Mapping[str, Any]) -> None:
+    out, verdict = console(), found["verdict"]
+    gain = verdict["gain"]
+    colour = "green" if verdict["word"] == "adopt" else "yellow"
+    out.print(
+        f"{verdict['metric']} {verdict['before']:.3f} → {verdict['after']:.3f} on {gain['questions']} "
+        f"questions held out: [bold {colour}]{gain['mean']:+.3f}[/] (95% interval {gain['low']:+.3f} to "
+        f"{gain['high']:+.3f}); first stage alone {verdict['first_stage']['mean']:+.3f}"
+    )
+    if not found["installed"]:
+        out.print("[bold red]not installed[/]", Text(verdict["text"]))
+        out.print("--force keeps it all the same; the work so far is kept for that")
+        return
+    if verdict["word"] != "adopt":
+        out.print("[yellow]installed by --force[/]", Text(verdict["text"]))
+    out.print(f"written to {escape(found['out'])}; in the config:")
+    out.print(Text(found["config_lines"], style="bold"))
+    if found["kind"] == "embedder":
+        out.print("then `rag rebuild --embed` encodes the index anew; the old one answers meanwhile")

@@ -1,0 +1,66 @@
+"""The folder that a config names, put in its place as a whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rag.errors import ConfigError, InputError, LockedError
+
+# The file that says that a folder is one of ours: nothing else is ever replaced.
+RECORD = "training.json"
+_LOCK = "train.lock"
+
+
+def check_out(out: Path) -> None:
+    if out.exists() and not (out / RECORD).exists():
+        raise InputError(
+            f"--out {out} is there already and holds no model that `rag train` has made: name another folder"
+        )
+
+
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """One training a folder."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{work} (--out) cannot be written: {error.strerror}") from error
+    lock = FileLock(work / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(f"another training is writing to {work}: wait, or name another --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def put(fresh: Path, out: Path) -> None:
+    """In the place of a model that an earlier training has put there."""
+    former = out.with_name(f"{out.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    if out.exists():
+        os.replace(out, former)
+    os.replace(fresh, out)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def sweep(work: Path, identity: str) -> None:
+    """What another training has left: other questions, other documents, another recipe."""
+    for left in work.iterdir():
+        if identity not in left.name and left.name != _LOCK:
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    fresh = path.with_name(f"{path.name}.tmp")
+    fresh.write_text(text, "utf-8")
+    os.replace(fresh, path)

@@ -1,0 +1,30 @@
+"""An index beside the present one, made with the trained model: what `rag rebuild --embed` would make."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rag.api import Rag
+from rag.ingest import Progress, fingerprint
+from rag.settings import Settings
+from rag.stores.chroma import EmbeddedStoreSettings
+
+_CATALOG = "catalog.sqlite"
+
+
+def reencoded(rag: Rag, settings: Settings, folder: Path, progress: Progress) -> Rag:
+    """Goes on where it was killed: what is encoded already is in the copy's own cache."""
+    if not (folder / _CATALOG).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f"{_CATALOG}.tmp"
+        fresh.unlink(missing_ok=True)
+        rag.parts.index.catalog.copy_to(fresh)
+        os.replace(fresh, folder / _CATALOG)
+    # Never a server's: the copy has the name of the index that it was made of, and would replace it there.
+    store = EmbeddedStoreSettings(path=folder)
+    other = Rag(settings.model_copy(update={"store": store}))
+    made_by = other.parts.index.catalog.meta("fingerprint")
+    if made_by != fingerprint(other.parts.embedder.card, other.parts.chunker):
+        other.rebuild(embed=True, progress=progress)
+    return other

@@ -1,0 +1,202 @@
+"""`rag train`: questions → lessons → a plan → training → a verdict → a folder that the config names.
+
+Killed at any moment, the same call goes on: lessons, plan, checkpoint, model and the index that is made for
+the verdict are kept as they come, under the identity of what is trained on what.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+from rag.api import Rag
+from rag.evaluation.dataset import Dataset
+from rag.ingest import Progress
+from rag.models import models_in_use
+from rag.settings import Settings
+from rag.training.average import choose_share, weights_of
+from rag.training.card import write_card
+from rag.training.checkpoint import Checkpoint
+from rag.training.folder import alone, check_out, put, sweep, write_whole
+from rag.training.loop import Course, Loop
+from rag.training.material import Material
+from rag.training.options import Options
+from rag.training.plan import Pace, Plan, make_plan
+from rag.training.recalibrate import Recalibrated, calibration_of, recalibrate
+from rag.training.recipe import Recipe
+from rag.training.record import Trained
+from rag.training.reencode import reencoded
+from rag.training.sources import check_sources
+from rag.training.student import Student
+from rag.training.trainee import trainee_of, with_model
+from rag.training.verdict import Judgement, judged, ranked
+
+# Passages encoded to learn how long the whole collection takes.
+_TIMED = 64
+CALIBRATION = "calibration.yaml"
+
+
+class Training:
+    def __init__(
+        self,
+        settings: Settings,
+        config: str,
+        dataset: Dataset | None,
+        recipe: Recipe,
+        options: Options,
+        progress: Progress,
+    ) -> None:
+        check_out(options.out)
+        check_sources(dataset, options.feedback, options.synthetic)
+        self._settings = settings
+        self._config = config
+        self._recipe = recipe
+        self._options = options
+        self._progress = progress
+        self._trainee = trainee_of(settings)
+        self._material = Material(settings, dataset, self._trainee, recipe, options, progress)
+
+    def plan(self) -> Plan:
+        with alone(self._options.work):
+            return self._plan
+
+    def run(self, told: Callable[[Plan], None]) -> Trained:
+        """`told` hears the plan before the training starts."""
+        with alone(self._options.work):
+            sweep(self._options.work, self._material.identity)
+            told(self._plan)
+            course, shares = self._learned()
+            recalibrated, judgement = self._verdict()
+            trained = Trained(
+                config=self._config,
+                trainee=self._trainee,
+                licence=self._licence,
+                collection=self._material.collection,
+                recipe=self._recipe,
+                plan=self._plan,
+                course=course,
+                shares=shares,
+                calibration=recalibrated,
+                judgement=judgement,
+                installed=judgement.better or self._options.force,
+                out=self._options.out,
+                hashes=self._material.hashes(),
+            )
+            if trained.installed:
+                self._install(trained)
+        return trained
+
+    @property
+    def _licence(self) -> str:
+        """The start's, which goes on; empty where its files do not say."""
+        used = models_in_use(self._settings)
+        return next((model.licence for model in used if model.folder == str(self._trainee.folder)), "")
+
+    # --- the plan ----------------------------------------------------------------------------
+
+    @cached_property
+    def _plan(self) -> Plan:
+        """Made once for a training: after a kill the steps stay as many as they were."""
+        path = self._named("plan.json")
+        if not path.exists():
+            write_whole(path, json.dumps(asdict(self._measured())))
+        return Plan(**json.loads(path.read_text("utf-8")))
+
+    def _measured(self) -> Plan:
+        material = self._material
+        step = self._loop.seconds_a_step()
+        pace = Pace.of(step, material.batches, self._recipe, material.held.passages)
+        _, passages = material.rag.parts.index.catalog.counts()
+        return make_plan(
+            self._trainee.name,
+            material.parts,
+            material.batches,
+            pace.steps(material.batches, self._recipe, self._options.minutes),
+            pace,
+            passages,
+            self._encoding_seconds(passages) if self._trainee.encodes else 0.0,
+        )
+
+    def _encoding_seconds(self, passages: int) -> float:
+        chunks = next(iter(self._material.rag.parts.index.catalog.all_chunks(_TIMED)), [])
+        readings = [chunk.reading for chunk in chunks]
+        # Once to get ready: a runtime prepares for a shape when it meets it.
+        self._material.rag.parts.embedder.embed_passages(readings)
+        started = time.perf_counter()
+        self._material.rag.parts.embedder.embed_passages(readings)
+        return (time.perf_counter() - started) / max(len(chunks), 1) * passages
+
+    # --- learning ----------------------------------------------------------------------------
+
+    @cached_property
+    def _student(self) -> Student:
+        return self._trainee.student(self._recipe)
+
+    @cached_property
+    def _loop(self) -> Loop:
+        checkpoint = Checkpoint(self._named("checkpoint.pt"), self._material.identity)
+        return Loop(self._student, self._material.batches, self._recipe, self._material.held.ndcg, checkpoint)
+
+    def _learned(self) -> tuple[Course, dict[float, float]]:
+        """Leaves the model in the folder of work, with what came of the training beside it."""
+        done = self._named("learned.json")
+        if not done.exists():
+            start = weights_of(self._student)
+            seconds = None if self._options.minutes is None else self._options.minutes * 60
+            course = self._loop.run(self._plan.steps, seconds, self._progress)
+            known = course.best.measured
+            shares = choose_share(self._student, start, self._recipe.shares, known, self._material.held.ndcg)
+            shutil.rmtree(self._model, ignore_errors=True)
+            self._student.save(self._model)
+            told = {"course": asdict(course), "shares": [[share, shares[share]] for share in shares]}
+            write_whole(done, json.dumps(told))
+        told = json.loads(done.read_text("utf-8"))
+        return Course.read(told["course"]), dict(told["shares"])
+
+    # --- the verdict -------------------------------------------------------------------------
+
+    def _verdict(self) -> tuple[Recalibrated, Judgement]:
+        material, seed = self._material, self._recipe.seed
+        was = material.rag.pipeline.calibration
+        new = self._with(self._model, None)
+        made = recalibrate(new, was, material.parts.stop, material.named, seed)
+        path = self._named(CALIBRATION)
+        self._write_calibration(made, self._model, path)
+        before = ranked(material.rag, material.parts.judge, material.named, self._progress)
+        after = ranked(self._with(self._model, path), material.parts.judge, material.named, self._progress)
+        return made, judged(before, after, seed)
+
+    def _with(self, model: Path, calibration: Path | None) -> Rag:
+        """The same pipeline with the trained model, over an index that it made."""
+        rag = self._material.rag
+        settings = with_model(rag.settings, self._trainee, model, calibration)
+        if not self._trainee.encodes:
+            return Rag(settings)
+        return reencoded(rag, settings, self._named("index"), self._progress)
+
+    def _write_calibration(self, made: Recalibrated, model: Path, path: Path) -> None:
+        """`model`: where the model will lie, since what a calibration was fitted with names it."""
+        was = self._material.rag.pipeline.calibration
+        told = f"{len(self._material.parts.stop)} held-out questions, by rag train"
+        entry = calibration_of(made, self._with(self._model, None), was, told)
+        write_whole(path, entry.replace(str(self._model), str(model)))
+
+    def _install(self, trained: Trained) -> None:
+        """Complete before it is put in its place: a kill leaves the old model or the new one."""
+        self._write_calibration(trained.calibration, trained.out, self._model / CALIBRATION)
+        write_card(trained, self._model)
+        put(self._model, trained.out)
+        shutil.rmtree(self._options.work, ignore_errors=True)
+
+    @property
+    def _model(self) -> Path:
+        return self._named("model")
+
+    def _named(self, what: str) -> Path:
+        """In the folder of work, under this training's identity."""
+        return self._options.work / f"{self._material.identity}-{what}"
