@@ -27,7 +27,7 @@ from rag.models import Model
 from rag.run import RunSummary
 from rag.settings import _models
 from rag.status import read_status
-from rag.types import Citation, GenerateTrace, IngestReport, LedgerRow, RerankTrace, Skipped, Trace
+from rag.types import Citation, GenerateTrace, IngestReport, LedgerRow, ReadTrace, RerankTrace, Skipped, Trace
 from rag.why import why
 
 README = ROOT / "README.md"
@@ -137,6 +137,7 @@ def test_ask_and_search_are_documented(handbook: Rag, documented: Mapping[str, s
         ("citation", Citation),
         ("trace", Trace),
         ("rerank", RerankTrace),
+        ("read", ReadTrace),
         ("generate", GenerateTrace),
         ("ledger row", LedgerRow),
         ("run", RunSummary),
