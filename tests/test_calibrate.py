@@ -28,7 +28,7 @@ from rag.evaluation.candidates import Judged, whole
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.fitting import fit, platt, rounded, straighten
 from rag.evaluation.reliability import bins, calibration_error, log_loss, one_passage_a_document
-from rag.evaluation.separation import Asked, Wish, area, propose
+from rag.evaluation.separation import Asked, Wish, area, false_answers_at, propose
 from rag.ingest import silent
 from rag.types import RerankerCard, Scores
 
@@ -186,6 +186,12 @@ def test_a_precision_that_nothing_reaches_is_no_separation() -> None:
     found = propose(never, Wish(precision=0.99), top_k=5)
     assert not found.clean
     assert "no threshold gives a precision of 0.99" in found.text
+
+
+def test_where_a_reader_has_read_what_it_found_decides() -> None:
+    told = [replace(one, found=0.9 if one.answerable else 0.1) for one in MIXED]
+    assert (area(told), false_answers_at(told, 0.9)) == (1.0, 0.0)
+    assert false_answers_at(MIXED, 0.9) > 0.0
 
 
 def test_a_false_answer_rate_needs_questions_without_an_answer() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from rag import token_bits
 from rag.errors import ConfigError, ModelError
-from rag.kept import kept
 from rag.model_folder import weights_hash
 from rag.runtimes.bert import Pooling
+from rag.runtimes.cache import kept
 from rag.runtimes.queue import Outputs
 from rag.runtimes.tokens import Batch
 from rag.types import Floats

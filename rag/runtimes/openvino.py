@@ -13,7 +13,7 @@ from weakref import finalize
 import numpy as np
 
 from rag.cores import cores
-from rag.kept import forget, kept
+from rag.runtimes.cache import forget, kept
 from rag.runtimes.choice import Precision
 from rag.runtimes.queue import Outputs
 from rag.runtimes.tokens import Batch

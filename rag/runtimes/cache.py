@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp, mkstemp
+from tempfile import mkstemp
 
 from filelock import FileLock
 
@@ -33,25 +30,6 @@ def kept(name: str, make: Callable[[], bytes]) -> Path | None:
     except OSError:  # no room, or not ours to write: it is made anew each time
         return None
     return path
-
-
-def kept_folder(name: str, files: Mapping[str, Callable[[], bytes]]) -> Path:
-    """A folder of these files; for this process alone where nothing can be kept."""
-    found = [kept(f"{name}/{file}", make) for file, make in files.items()]
-    if None not in found:
-        return folder() / name
-    made = _for_now(name)
-    for file, make in files.items():
-        if not (made / file).exists():
-            (made / file).write_bytes(make())
-    return made
-
-
-@cache
-def _for_now(name: str) -> Path:
-    made = Path(mkdtemp(prefix=name))
-    atexit.register(rmtree, made, ignore_errors=True)
-    return made
 
 
 def forget(path: Path) -> None:
