@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import yaml
@@ -57,19 +58,24 @@ def recalibrate(
     return Recalibrated(chosen, fitted, round(proposed.threshold, 4), found, losses)
 
 
-def calibration_of(made: Recalibrated, rag: Rag, was: Calibration, told: str) -> str:
-    """As a file that a config names."""
+def calibration_of(
+    made: Recalibrated, rag: Rag, was: Calibration, told: str, moved: tuple[Path, Path]
+) -> str:
+    """As a file that a config names. `moved`: where the model lies, and where it will lie: what a calibration
+    was fitted with names it."""
+    card = rag.parts.second_stage.members[0].card
+    here, there = map(str, moved)
+    scored_with = rag.parts.scored_with(rag.settings.reranker)
     entry = calibration_entry(
-        rag.parts.second_stage.members[0].card,
+        replace(card, model=card.model.replace(here, there)),
         was.transform,
         made.fitted,
         fitted_on=told,
-        fingerprint=rag.parts.scored_with(rag.settings.reranker),
+        fingerprint={key: value.replace(here, there) for key, value in scored_with.items()},
         threshold=made.threshold,
     )
     head = "# Made by `rag train`; a config names it as reranker.calibration.\n"
-    # No line is broken: the name of a folder may have blanks in it.
-    return head + yaml.safe_dump(entry, sort_keys=False, width=10_000)
+    return head + yaml.safe_dump(entry, sort_keys=False, width=110, allow_unicode=True)
 
 
 def _rows(rag: Rag, was: Calibration, questions: Sequence[LabelledQuestion], named: Naming) -> list[Judged]:

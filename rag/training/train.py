@@ -180,11 +180,11 @@ class Training:
         return reencoded(rag, settings, self._named("index"), self._progress)
 
     def _write_calibration(self, made: Recalibrated, model: Path, path: Path) -> None:
-        """`model`: where the model will lie, since what a calibration was fitted with names it."""
+        """`model`: where it will lie."""
         was = self._material.rag.pipeline.calibration
         told = f"{len(self._material.parts.stop)} held-out questions, by rag train"
-        entry = calibration_of(made, self._with(self._model, None), was, told)
-        write_whole(path, entry.replace(str(self._model), str(model)))
+        rag = self._with(self._model, None)
+        write_whole(path, calibration_of(made, rag, was, told, (self._model, model)))
 
     def _install(self, trained: Trained) -> None:
         """Complete before it is put in its place: a kill leaves the old model or the new one."""
