@@ -35,7 +35,6 @@ class Recalibrated:
     chosen: str
     fitted: Fit
     threshold: float | None
-    found: int
     losses: dict[str, float] = field(default_factory=dict)
 
 
@@ -46,7 +45,7 @@ def recalibrate(
     rows = _rows(rag, was, questions, named)
     found = sum(bool(row.relevant.any()) for row in rows)
     if found < _FEWEST:
-        return Recalibrated("as before", Fit(was.weights, was.bias, was.isotonic), was.threshold, found)
+        return as_before(was)
     ways: dict[str, Fitting] = {"weights as before": _rescaled(was)}
     if found >= _ENOUGH:
         ways["weights fitted"] = _fitted
@@ -55,7 +54,11 @@ def recalibrate(
     fitted = rounded(ways[chosen](rows))
     asked = [Asked(row.answerable, fitted.relevance(row.features), row.relevant) for row in rows]
     proposed = propose(asked, Wish(), rag.settings.reranker.top_k)
-    return Recalibrated(chosen, fitted, round(proposed.threshold, 4), found, losses)
+    return Recalibrated(chosen, fitted, round(proposed.threshold, 4), losses)
+
+
+def as_before(was: Calibration) -> Recalibrated:
+    return Recalibrated("as before", Fit(was.weights, was.bias, was.isotonic), was.threshold)
 
 
 def calibration_of(

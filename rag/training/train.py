@@ -27,7 +27,7 @@ from rag.training.loop import Course, Loop
 from rag.training.material import Material
 from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
-from rag.training.recalibrate import Recalibrated, calibration_of, recalibrate
+from rag.training.recalibrate import Recalibrated, as_before, calibration_of, recalibrate
 from rag.training.recipe import Recipe
 from rag.training.record import Trained
 from rag.training.reencode import reencoded
@@ -71,7 +71,7 @@ class Training:
             sweep(self._options.work, self._material.identity)
             told(self._plan)
             course, shares = self._learned()
-            recalibrated, judgement = self._verdict()
+            recalibrated, judgement = self._verdict() if course.learned else self._unchanged()
             trained = Trained(
                 config=self._config,
                 trainee=self._trainee,
@@ -170,6 +170,13 @@ class Training:
         before = ranked(material.rag, material.parts.judge, material.named, self._progress)
         after = ranked(self._with(self._model, path), material.parts.judge, material.named, self._progress)
         return made, judged(before, after, seed)
+
+    def _unchanged(self) -> tuple[Recalibrated, Judgement]:
+        """No look was above the start, whose weights were kept: there is no other model to judge."""
+        material = self._material
+        was = material.rag.pipeline.calibration
+        same = ranked(material.rag, material.parts.judge, material.named, self._progress)
+        return as_before(was), judged(same, same, self._recipe.seed)
 
     def _with(self, model: Path, calibration: Path | None) -> Rag:
         """The same pipeline with the trained model, over an index that it made."""
