@@ -504,6 +504,19 @@ def test_what_ranks_above_the_labelled_answer_may_answer_too_and_is_left_out(
     assert judged.wrong[0].reading == ranked[0].chunk.reading
 
 
+def test_of_many_documents_that_answer_those_are_learned_that_rank_best(handbook: Rag) -> None:
+    ranked = list(dict.fromkeys(passage.chunk.source for passage in passages_of(handbook)))
+    unranked = next(s for s, _ in handbook.parts.index.catalog.sources() if s not in ranked)
+    grades = dict.fromkeys(sorted([unranked, ranked[0], ranked[4], ranked[9]], reverse=True), 1)
+    index = handbook.parts.index.catalog
+    few = Miner(handbook.pipeline, index, Naming(""), Recipe(most_right=2))
+    (lesson,) = few.lessons([labelled(grades)], silent)
+    assert [text.document for text in lesson.right] == [ranked[0], ranked[4]]
+    assert lesson.answering == set(grades)
+    (lesson,) = few.lessons([labelled({**grades, unranked: 2})], silent)
+    assert [text.document for text in lesson.right] == [unranked, ranked[0]]
+
+
 def test_a_marked_passage_is_the_one_that_is_learned(handbook: Rag, miner: Miner) -> None:
     source = next(
         s

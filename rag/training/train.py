@@ -149,11 +149,11 @@ class Training:
             start = weights_of(self._student)
             seconds = None if self._options.minutes is None else self._options.minutes * 60
             course = self._loop.run(self._plan.steps, seconds, self._progress)
-            known = course.best.measured
-            shares = choose_share(self._student, start, self._recipe.shares, known, self._material.held.ndcg)
+            known, shares = course.best.measured, self._recipe.shares if course.learned else ()
+            measured = choose_share(self._student, start, shares, known, self._material.held.ndcg)
             shutil.rmtree(self._model, ignore_errors=True)
             self._student.save(self._model)
-            told = {"course": asdict(course), "shares": [[share, shares[share]] for share in shares]}
+            told = {"course": asdict(course), "shares": list(measured.items())}
             write_whole(done, json.dumps(told))
         told = json.loads(done.read_text("utf-8"))
         return Course.read(told["course"]), dict(told["shares"])
