@@ -21,7 +21,7 @@ import torch
 import training_killed
 import yaml
 from collection import write_collection
-from conftest import ROOT
+from conftest import HANDBOOK, ROOT
 from test_docs import tables
 from torch import Tensor
 from typer.testing import CliRunner
@@ -435,6 +435,13 @@ def test_the_same_question_under_another_name_is_held_out_too() -> None:
     assert not held & {q.text.strip().lower() for q in parts.train}
 
 
+def test_a_title_that_is_a_question_held_out_is_known_as_one() -> None:
+    parts = parted(asked(40, 40), 0)
+    assert parts.holds_out(f" {parts.judge[0].text.upper()} ")
+    assert parts.holds_out(parts.stop[0].text)
+    assert not parts.holds_out(parts.train[0].text)
+
+
 def test_drafted_questions_judge_only_where_nobody_has_asked_any() -> None:
     drafted = [
         q.model_copy(update={"id": f"s{q.id}", "text": f"Draft {q.id}"})
@@ -495,6 +502,19 @@ def test_what_ranks_above_the_labelled_answer_may_answer_too_and_is_left_out(
     # Somebody has said that it does not answer: then it counts, however high it ranks.
     (judged,) = miner.lessons([labelled({**answers, ranked[0].chunk.source: 0})], silent)
     assert judged.wrong[0].reading == ranked[0].chunk.reading
+
+
+def test_of_many_documents_that_answer_those_are_learned_that_rank_best(handbook: Rag) -> None:
+    ranked = list(dict.fromkeys(passage.chunk.source for passage in passages_of(handbook)))
+    unranked = next(s for s, _ in handbook.parts.index.catalog.sources() if s not in ranked)
+    grades = dict.fromkeys(sorted([unranked, ranked[0], ranked[4], ranked[9]], reverse=True), 1)
+    index = handbook.parts.index.catalog
+    few = Miner(handbook.pipeline, index, Naming(""), Recipe(most_right=2))
+    (lesson,) = few.lessons([labelled(grades)], silent)
+    assert [text.document for text in lesson.right] == [ranked[0], ranked[4]]
+    assert lesson.answering == set(grades)
+    (lesson,) = few.lessons([labelled({**grades, unranked: 2})], silent)
+    assert [text.document for text in lesson.right] == [unranked, ranked[0]]
 
 
 def test_a_marked_passage_is_the_one_that_is_learned(handbook: Rag, miner: Miner) -> None:
@@ -621,3 +641,37 @@ def test_a_config_says_by_itself_which_model_is_trained(
     trainee = trainee_of(Settings(reranker=named))  # type: ignore[arg-type]  # pydantic validates
     assert trainee.kind == kind
     assert trainee.encodes == (kind == "embedder")
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
+def test_a_reranker_of_its_own_is_trained_judged_and_named_by_the_config(
+    kind: str, root: Path, tmp_path: Path
+) -> None:
+    make = {"cross-encoder": tiny.cross_encoder, "late-interaction": tiny.multi_vector}[kind]
+    settings = Settings(reranker={"kind": kind, "model": str(make(tmp_path / "start"))})  # type: ignore[arg-type]  # pydantic validates
+    options = Options(tmp_path / "out", force=True, minutes=0.01, indexes=root / "indexes")
+    dataset = Dataset.load(root / "shelves", "train")
+    made = Training(settings, "config.yaml", dataset, QUICK, options, silent).run(lambda plan: None)
+    assert made.judgement.gain.questions == 20
+    assert made.plan.encoding_minutes == 0
+    lines = yaml.safe_load(made.lines)
+    config = {**lines, "store": {"path": str(tmp_path / "index")}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    rag = Rag(Settings.load(tmp_path / "config.yaml"))
+    rag.ingest(root / "shelves" / "corpus.jsonl")
+    reranked = rag.search("Where is the zorbel beside the mivrot?").trace.rerank
+    assert reranked is not None
+    assert reranked.model == str(tmp_path / "out")
+    assert not rag.pipeline.calibration.warning
+
+
+def test_drafts_alone_train_and_say_that_they_are_synthetic(root: Path, model: Path, tmp_path: Path) -> None:
+    settings = Settings(
+        embedder={"model": str(model)},  # type: ignore[arg-type]  # pydantic validates
+        store={"path": tmp_path / "index"},  # type: ignore[arg-type]
+        run={"sources": (str(HANDBOOK),)},  # type: ignore[arg-type]
+    )
+    options = Options(tmp_path / "out", synthetic=30, force=True, minutes=0.01, indexes=root / "indexes")
+    made = Training(settings, "config.yaml", None, QUICK, options, silent).run(lambda plan: None)
+    assert made.plan.synthetic == 30
+    assert "30 of all questions are synthetic" in (tmp_path / "out" / "README.md").read_text()

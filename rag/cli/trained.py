@@ -39,6 +39,12 @@ def render_trained(found: Mapping[str, Any]) -> None:
     )
     if not found["installed"]:
         out.print("[bold red]not installed[/]", Text(verdict["text"]))
+        if not found["best_step"]:
+            out.print(
+                "no look at held-out questions was above the start, whose weights were kept: nothing was "
+                "encoded and judged. `rag calibrate` may gain without training"
+            )
+            return
         out.print("--force keeps it all the same; the work so far is kept for that")
         return
     if verdict["word"] != "adopt":

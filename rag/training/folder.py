@@ -44,6 +44,9 @@ def alone(work: Path) -> Iterator[None]:
 
 def put(fresh: Path, out: Path) -> None:
     """In the place of a model that an earlier training has put there."""
+    for file in fresh.rglob("*"):
+        # The weights come readable for their writer alone, who need not be who answers questions.
+        file.chmod(0o755 if file.is_dir() else 0o644)
     former = out.with_name(f"{out.name}.former")
     shutil.rmtree(former, ignore_errors=True)
     if out.exists():

@@ -72,6 +72,11 @@ class Course:
     def best(self) -> Look:
         return max(self.looks, key=lambda look: look.measured)
 
+    @property
+    def learned(self) -> bool:
+        """Whether any look was above the start."""
+        return self.best.step > 0
+
     def stalled(self, patience: int) -> bool:
         return len(self.looks) - 1 - self.looks.index(self.best) >= patience
 

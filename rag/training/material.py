@@ -141,6 +141,8 @@ class Material:
         catalog = self.rag.parts.index.catalog
         chunks = (chunk for page in catalog.all_chunks(_PAGE) for chunk in page)
         titles = title_lessons(chunks, self.named, self._recipe.titles, self._recipe.seed)
+        # A collection of questions and answers has its questions for titles.
+        titles = [title for title in titles if not self.parts.holds_out(title.question)]
         return list(self._miner.beside(titles, self._progress))
 
 

@@ -78,13 +78,23 @@ class Miner:
     def _right(
         self, question: LabelledQuestion, asked: Question, ranked: Sequence[Passage]
     ) -> list[tuple[Chunk, int]]:
-        """Of each document that answers the passage that somebody marked, else the one that ranks best."""
+        """Of each document that answers the passage that somebody marked, else the one that ranks best.
+
+        Where many documents do, those of the best grade that rank best already: of dozens of labels a
+        question, the far ones are mostly not about it.
+        """
         marked = spans_of(question)
         best: dict[str, Chunk] = {}
         for passage in ranked:
             best.setdefault(self._document(passage.chunk), passage.chunk)
+        place = {document: at for at, document in enumerate(best)}
+
+        def order(item: tuple[str, int]) -> tuple[int, int, str]:
+            document, grade = item
+            return -grade, place.get(document, len(place)), document
+
         found: list[tuple[Chunk, int]] = []
-        for document, grade in sorted(question.relevant.items(), key=lambda item: (-item[1], item[0])):
+        for document, grade in sorted(question.relevant.items(), key=order):
             if grade > 0 and len(found) < self._recipe.most_right:
                 chunk = self._marked(document, marked) or best.get(document) or self._nearest(document, asked)
                 if chunk is not None:

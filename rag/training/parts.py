@@ -28,6 +28,10 @@ class Parts:
     stop: Questions
     judge: Questions
 
+    def holds_out(self, text: str) -> bool:
+        """Whether this is one of the questions held out, perhaps as a title of the collection."""
+        return _plain(text) in {_plain(question.text) for question in (*self.stop, *self.judge)}
+
 
 def parted(questions: Sequence[LabelledQuestion], seed: int) -> Parts:
     """Held out are questions that people asked, wherever there are any: drafted ones only train then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import yaml
@@ -34,7 +35,6 @@ class Recalibrated:
     chosen: str
     fitted: Fit
     threshold: float | None
-    found: int
     losses: dict[str, float] = field(default_factory=dict)
 
 
@@ -45,7 +45,7 @@ def recalibrate(
     rows = _rows(rag, was, questions, named)
     found = sum(bool(row.relevant.any()) for row in rows)
     if found < _FEWEST:
-        return Recalibrated("as before", Fit(was.weights, was.bias, was.isotonic), was.threshold, found)
+        return as_before(was)
     ways: dict[str, Fitting] = {"weights as before": _rescaled(was)}
     if found >= _ENOUGH:
         ways["weights fitted"] = _fitted
@@ -54,22 +54,31 @@ def recalibrate(
     fitted = rounded(ways[chosen](rows))
     asked = [Asked(row.answerable, fitted.relevance(row.features), row.relevant) for row in rows]
     proposed = propose(asked, Wish(), rag.settings.reranker.top_k)
-    return Recalibrated(chosen, fitted, round(proposed.threshold, 4), found, losses)
+    return Recalibrated(chosen, fitted, round(proposed.threshold, 4), losses)
 
 
-def calibration_of(made: Recalibrated, rag: Rag, was: Calibration, told: str) -> str:
-    """As a file that a config names."""
+def as_before(was: Calibration) -> Recalibrated:
+    return Recalibrated("as before", Fit(was.weights, was.bias, was.isotonic), was.threshold)
+
+
+def calibration_of(
+    made: Recalibrated, rag: Rag, was: Calibration, told: str, moved: tuple[Path, Path]
+) -> str:
+    """As a file that a config names. `moved`: where the model lies, and where it will lie: what a calibration
+    was fitted with names it."""
+    card = rag.parts.second_stage.members[0].card
+    here, there = map(str, moved)
+    scored_with = rag.parts.scored_with(rag.settings.reranker)
     entry = calibration_entry(
-        rag.parts.second_stage.members[0].card,
+        replace(card, model=card.model.replace(here, there)),
         was.transform,
         made.fitted,
         fitted_on=told,
-        fingerprint=rag.parts.scored_with(rag.settings.reranker),
+        fingerprint={key: value.replace(here, there) for key, value in scored_with.items()},
         threshold=made.threshold,
     )
     head = "# Made by `rag train`; a config names it as reranker.calibration.\n"
-    # No line is broken: the name of a folder may have blanks in it.
-    return head + yaml.safe_dump(entry, sort_keys=False, width=10_000)
+    return head + yaml.safe_dump(entry, sort_keys=False, width=110, allow_unicode=True)
 
 
 def _rows(rag: Rag, was: Calibration, questions: Sequence[LabelledQuestion], named: Naming) -> list[Judged]:

@@ -27,7 +27,7 @@ from rag.training.loop import Course, Loop
 from rag.training.material import Material
 from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
-from rag.training.recalibrate import Recalibrated, calibration_of, recalibrate
+from rag.training.recalibrate import Recalibrated, as_before, calibration_of, recalibrate
 from rag.training.recipe import Recipe
 from rag.training.record import Trained
 from rag.training.reencode import reencoded
@@ -71,7 +71,7 @@ class Training:
             sweep(self._options.work, self._material.identity)
             told(self._plan)
             course, shares = self._learned()
-            recalibrated, judgement = self._verdict()
+            recalibrated, judgement = self._verdict() if course.learned else self._unchanged()
             trained = Trained(
                 config=self._config,
                 trainee=self._trainee,
@@ -149,11 +149,11 @@ class Training:
             start = weights_of(self._student)
             seconds = None if self._options.minutes is None else self._options.minutes * 60
             course = self._loop.run(self._plan.steps, seconds, self._progress)
-            known = course.best.measured
-            shares = choose_share(self._student, start, self._recipe.shares, known, self._material.held.ndcg)
+            known, shares = course.best.measured, self._recipe.shares if course.learned else ()
+            measured = choose_share(self._student, start, shares, known, self._material.held.ndcg)
             shutil.rmtree(self._model, ignore_errors=True)
             self._student.save(self._model)
-            told = {"course": asdict(course), "shares": [[share, shares[share]] for share in shares]}
+            told = {"course": asdict(course), "shares": list(measured.items())}
             write_whole(done, json.dumps(told))
         told = json.loads(done.read_text("utf-8"))
         return Course.read(told["course"]), dict(told["shares"])
@@ -171,6 +171,13 @@ class Training:
         after = ranked(self._with(self._model, path), material.parts.judge, material.named, self._progress)
         return made, judged(before, after, seed)
 
+    def _unchanged(self) -> tuple[Recalibrated, Judgement]:
+        """No look was above the start, whose weights were kept: there is no other model to judge."""
+        material = self._material
+        was = material.rag.pipeline.calibration
+        same = ranked(material.rag, material.parts.judge, material.named, self._progress)
+        return as_before(was), judged(same, same, self._recipe.seed)
+
     def _with(self, model: Path, calibration: Path | None) -> Rag:
         """The same pipeline with the trained model, over an index that it made."""
         rag = self._material.rag
@@ -180,11 +187,11 @@ class Training:
         return reencoded(rag, settings, self._named("index"), self._progress)
 
     def _write_calibration(self, made: Recalibrated, model: Path, path: Path) -> None:
-        """`model`: where the model will lie, since what a calibration was fitted with names it."""
+        """`model`: where it will lie."""
         was = self._material.rag.pipeline.calibration
         told = f"{len(self._material.parts.stop)} held-out questions, by rag train"
-        entry = calibration_of(made, self._with(self._model, None), was, told)
-        write_whole(path, entry.replace(str(self._model), str(model)))
+        rag = self._with(self._model, None)
+        write_whole(path, calibration_of(made, rag, was, told, (self._model, model)))
 
     def _install(self, trained: Trained) -> None:
         """Complete before it is put in its place: a kill leaves the old model or the new one."""
