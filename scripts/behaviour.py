@@ -207,7 +207,7 @@ def with_reader(cases: Sequence[Case], model: Path) -> str:
 
 def _told(case: Case) -> tuple[bool, bool]:
     """Whether late interaction and the cosine prefer the answer."""
-    embedder = SentenceTransformersSettings().build()
+    embedder = SentenceTransformersSettings(precision="fp32").build()
     asked = embedder.embed_question(case.question)
     good, bad = embedder.embed_passages([case.answers, case.other])
     assert asked.tokens is not None
