@@ -126,6 +126,11 @@ def test_cascade_and_fallback_are_named_and_none_is_no_model(folder: Path) -> No
     }
 
 
+def test_a_reader_is_one_of_them(folder: Path) -> None:
+    found = roles(used(reader={"kind": "cross-encoder", "model": str(folder)}))
+    assert found[str(folder)] == ["reader cross-encoder"]
+
+
 def test_late_interaction_by_a_model_of_its_own_runs_on_torch(folder: Path) -> None:
     model = used(reranker={"model": str(folder)})[1]
     assert (model.name, model.runtime, model.precision) == (str(folder), "torch", "fp32")
