@@ -58,7 +58,10 @@ class Calibration:
         return _on_line(self.isotonic, logit) if self.isotonic else sigmoid(logit)
 
     def features(self, score: float, evidence: Evidence) -> dict[str, float | None]:
-        return {"score": _logit(score) if self.transform == "logit" else score, **evidence_features(evidence)}
+        return {
+            "score": log_odds(score) if self.transform == "logit" else score,
+            **evidence_features(evidence),
+        }
 
     def _needed(self, name: str, features: Mapping[str, float | None]) -> float:
         value = features[name]
@@ -108,6 +111,7 @@ def sigmoid(logit: float) -> float:
     return grown / (1.0 + grown)
 
 
-def _logit(probability: float) -> float:
-    clipped = min(max(probability, 1e-6), 1 - 1e-6)
+def log_odds(probability: float, least: float = 1e-6) -> float:
+    """Of a probability no nearer to 0 or 1 than `least`."""
+    clipped = min(max(probability, least), 1 - least)
     return math.log(clipped / (1 - clipped))

@@ -7,14 +7,15 @@ says and how relevant the best passage is make one number: how likely the answer
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from rag.calibration import sigmoid
+from rag.calibration import log_odds, sigmoid
 from rag.errors import ConfigError, InputError, ModelError
 from rag.model_folder import find_model
 from rag.runtimes.choice import Precision, Runtime
@@ -90,7 +91,8 @@ class CrossEncoderReader:
 
     def __init__(self, settings: CrossEncoderReaderSettings) -> None:
         self._settings = settings
-        self._folder = find_reader(settings)
+        with _named(settings.model):
+            self._folder = find_model(settings.model, settings.revision)
         scale = read_scale(self._folder)
         threshold = settings.threshold
         self.scale = scale if threshold is None else scale.model_copy(update={"threshold": threshold})
@@ -125,16 +127,14 @@ class CrossEncoderReader:
     @cached_property
     def _model(self) -> Pairs:
         s = self._settings
-        try:
+        with _named(s.model):
             return load_pairs(self._folder, s.runtime, s.precision, s.device)
-        except ModelError as error:
-            raise ModelError(f"reader.model {s.model!r} cannot be used: {error}") from error
 
 
 def evidence(relevances: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
     """The best relevance as a logit, and the mean of what was read, in which each passage weighs as much
     as the odds that it is relevant: what a passage beside the point says does not count."""
-    logits = [_logit(relevance) for relevance in relevances]
+    logits = [log_odds(relevance, _LEAST) for relevance in relevances]
     odds = [math.exp(logit) for logit in logits]
     return max(logits), sum(o * v for o, v in zip(odds, values, strict=True)) / sum(odds)
 
@@ -144,16 +144,12 @@ def probability(scale: Scale, relevance: float, reading: float) -> float:
     return sigmoid(scale.bias + scale.relevance * relevance + scale.reading * reading)
 
 
-def _logit(relevance: float) -> float:
-    clipped = min(max(relevance, _LEAST), 1 - _LEAST)
-    return math.log(clipped / (1 - clipped))
-
-
-def find_reader(settings: CrossEncoderReaderSettings) -> Path:
+@contextmanager
+def _named(model: str) -> Iterator[None]:
     try:
-        return find_model(settings.model, settings.revision)
+        yield
     except ModelError as error:
-        raise ModelError(f"reader.model {settings.model!r} cannot be used: {error}") from error
+        raise ModelError(f"reader.model {model!r} cannot be used: {error}") from error
 
 
 def read_scale(folder: Path) -> Scale:

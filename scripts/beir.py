@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rag import Rag, Settings
 from rag.ingest import Progress, silent
@@ -28,7 +29,7 @@ class Collection:
     @classmethod
     def load(cls, folder: Path, split: str = "test", corpus: Path | None = None) -> Collection:
         qrels = _qrels(folder / "qrels" / f"{split}.tsv")
-        texts = {row["_id"]: row["text"] for row in _lines(folder / "queries.jsonl")}
+        texts = {row["_id"]: row["text"] for row in read_lines(folder / "queries.jsonl")}
         questions = {
             id_: texts[id_] for id_ in sorted(qrels) if any(grade > 0 for grade in qrels[id_].values())
         }
@@ -76,5 +77,5 @@ def _qrels(path: Path) -> Qrels:
     return dict(qrels)
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from beir import Collection, open_index
+from beir import Collection, open_index, read_lines
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it has no stubs
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
@@ -166,7 +166,7 @@ def _wikiqa(data: Path, work: Path) -> Iterator[Asked]:
     """Its sentences put together as the articles' beginnings that they were taken from."""
     folder = data / "train/wikiqa"
     articles: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    for row in _lines(folder / "corpus.jsonl"):
+    for row in read_lines(folder / "corpus.jsonl"):
         document, _, place = row["_id"].partition("-")
         articles[document].append((int(place), row["title"], row["text"]))
     corpus = work / "wikiqa.jsonl"
@@ -181,7 +181,7 @@ def _wikiqa(data: Path, work: Path) -> Iterator[Asked]:
     for line_ in (folder / "qrels" / "dev.tsv").read_text("utf-8").strip().split("\n")[1:]:
         question, _, grade = line_.split("\t")
         grades[question].append(int(grade))
-    for row in _lines(folder / "queries.jsonl"):
+    for row in read_lines(folder / "queries.jsonl"):
         if row["_id"] in grades:
             yield _asked(rag, row["text"], any(grade > 0 for grade in grades[row["_id"]]))
 
@@ -189,13 +189,13 @@ def _wikiqa(data: Path, work: Path) -> Iterator[Asked]:
 def _clapnq(data: Path, work: Path) -> list[Asked]:
     folder = data / "eval/clapnq_dev"
     rag = open_index(Collection("clapnq_dev", folder / "corpus.jsonl", {}, {}), work)
-    rows = _lines(folder / "queries.jsonl")
+    rows = read_lines(folder / "queries.jsonl")
     return [_asked(rag, row["text"], not row["metadata"]["is_impossible"]) for row in rows]
 
 
 def _handbook(work: Path) -> list[Asked]:
     rag = open_index(Collection("handbook", handbook(), {}, {}), work)
-    return [_asked(rag, row["text"], row["answerable"]) for row in _lines(HANDBOOK_QUESTIONS)]
+    return [_asked(rag, row["text"], row["answerable"]) for row in read_lines(HANDBOOK_QUESTIONS)]
 
 
 def _asked(rag: Rag, text: str, answerable: bool) -> Asked:
@@ -205,11 +205,6 @@ def _asked(rag: Rag, text: str, answerable: bool) -> Asked:
 def _ranked(rag: Rag, text: str) -> Sequence[Passage]:
     question = rag.pipeline.encode(text)
     return rag.pipeline.rerank(question, rag.pipeline.retrieve(question))[0]
-
-
-def _lines(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]  # rows of any keys
-    with path.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _options() -> argparse.Namespace:

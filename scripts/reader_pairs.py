@@ -10,7 +10,6 @@ Each collection gives groups of one question: passages that answer it, and passa
 from __future__ import annotations
 
 import csv
-import json
 import random
 import re
 from collections import defaultdict
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from beir import read_lines
 
 from rag.sentences import sentences as spans_of
 from rag.types import Floats
@@ -69,14 +69,16 @@ class Source:
 
     @classmethod
     def read(cls, folder: Path, splits: Sequence[str]) -> Source:
-        docs = {row["_id"]: Doc(row.get("title", ""), row["text"]) for row in _lines(folder / "corpus.jsonl")}
+        docs = {
+            row["_id"]: Doc(row.get("title", ""), row["text"]) for row in read_lines(folder / "corpus.jsonl")
+        }
         grades: dict[str, dict[str, int]] = defaultdict(dict)
         for split in splits:
             with (folder / "qrels" / f"{split}.tsv").open(encoding="utf-8", newline="") as lines:
                 for row in csv.DictReader(lines, delimiter="\t"):
                     grades[row["query-id"]][row["corpus-id"]] = int(row["score"])
         asked = {}
-        for row in _lines(folder / "queries.jsonl"):
+        for row in read_lines(folder / "queries.jsonl"):
             if row["_id"] in grades:
                 told = row.get("metadata") or {}
                 answers = tuple(a.strip() for a in told.get("answers", ()) if a.strip())
@@ -400,8 +402,3 @@ def by_cosine(vectors: Callable[[Sequence[str]], Floats]) -> Nearest:
         return found
 
     return nearest
-
-
-def _lines(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]  # rows of any keys
-    with path.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from beir import read_lines
 from reader_pairs import RECIPES, Group, Item, by_cosine, groups, minimal, sentences
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]  # it has no stubs
 from tokenizers import Tokenizer
@@ -266,13 +267,13 @@ def _groups(data: Path, out: Path, config: Config) -> list[Group]:
         lines = [json.dumps(dataclasses.asdict(g)) for g in groups(data, by_cosine(vectors), config.seed)]
         path.with_suffix(".part").write_text("\n".join(lines))
         path.with_suffix(".part").replace(path)
-    rows = [json.loads(line) for line in path.read_text().split("\n")]
+    rows = read_lines(path)
     return [Group(r["origin"], r["question"], tuple(Item(**item) for item in r["items"])) for r in rows]
 
 
 def held_out_questions(folder: Path, config: Config) -> frozenset[str]:
     """Those that the model in this folder was not trained on."""
-    rows = [json.loads(line) for line in (folder / "groups.jsonl").read_text().split("\n")]
+    rows = read_lines(folder / "groups.jsonl")
     _, held = _split([Group(row["origin"], row["question"], ()) for row in rows], config)
     return frozenset(group.question for group in held)
 

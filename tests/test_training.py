@@ -37,13 +37,13 @@ from rag.model_card import read_card
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.multi_vector import MultiVectorTokens
 from rag.token_bits import maxsim_floats
-from rag.training.average import choose_share, weights_of
+from rag.training.average import choose_share
 from rag.training.batches import Batch, Batches
 from rag.training.checkpoint import Checkpoint
 from rag.training.cross_encoder import CrossEncoderStudent
 from rag.training.feedback import feedback_questions
 from rag.training.lessons import Lesson, Text, read_lessons, write_lessons
-from rag.training.loop import Loop
+from rag.training.loop import Loop, weights_of
 from rag.training.losses import contrast, maxsim
 from rag.training.mining import Miner
 from rag.training.multi_vector import MultiVectorStudent

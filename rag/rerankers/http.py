@@ -5,13 +5,13 @@ Scores leave here as logits, whatever the server gives, so that one calibration 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
+from rag.calibration import log_odds
 from rag.errors import InputError
 from rag.http import Endpoint
 from rag.rerankers.base import Manner, Parts
@@ -147,8 +147,7 @@ def _head(text: str, room: int | None) -> str:
 def _logit(probability: float) -> float:
     if not 0.0 <= probability <= 1.0:
         raise ValueError(f"the score {probability:g} is no probability: set reranker.scores to logit")
-    clipped = min(max(probability, _NEAREST_TO_CERTAIN), 1 - _NEAREST_TO_CERTAIN)
-    return math.log(clipped / (1 - clipped))
+    return log_odds(probability, _NEAREST_TO_CERTAIN)
 
 
 class _Reply(BaseModel):

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rag.training.loop import trained
+from rag.training.loop import trained, weights_of
 from rag.training.student import Student
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Weights = Mapping[str, "Tensor"]
-
-
-def weights_of(student: Student) -> Weights:
-    return {name: value.detach().clone() for name, value in trained(student)}
 
 
 def mix(student: Student, start: Weights, learned: Weights, share: float) -> None:
@@ -38,6 +34,10 @@ def choose_share(
     for share in shares:
         mix(student, start, learned, share)
         measured[share] = measure(student)
-    # Of equals the one that has moved least.
-    mix(student, start, learned, max(measured, key=lambda share: (measured[share], -share)))
+    mix(student, start, learned, best_share(measured))
     return measured
+
+
+def best_share(measured: Mapping[float, float]) -> float:
+    """Of equals the one that has moved least."""
+    return max(measured, key=lambda share: (measured[share], -share))

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from rag.evaluation.statistics import Difference
-from rag.training.folder import RECORD
+from rag.model_card import CARD, RECORD
 from rag.training.record import Trained, record
 
 _CARD = """\
@@ -47,7 +47,7 @@ The record of the training is in {record}.
 
 
 def write_card(made: Trained, folder: Path) -> None:
-    (folder / "README.md").write_text(_card(made), "utf-8")
+    (folder / CARD).write_text(_card(made), "utf-8")
     text = json.dumps(record(made), ensure_ascii=False, indent=1)
     (folder / RECORD).write_text(text + "\n", "utf-8")
 

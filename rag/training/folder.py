@@ -11,13 +11,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.errors import ConfigError, InputError, LockedError
+from rag.model_card import RECORD
 
-# The file that says that a folder is one of ours: nothing else is ever replaced.
-RECORD = "training.json"
 _LOCK = "train.lock"
 
 
 def check_out(out: Path) -> None:
+    """Its record says that a folder is one of ours: nothing else is ever replaced."""
     if out.exists() and not (out / RECORD).exists():
         raise InputError(
             f"--out {out} is there already and holds no model that `rag train` has made: name another folder"

@@ -176,7 +176,7 @@ class Loop:
 
     def _look(self, course: Course, step: int, best: dict[str, Any]) -> dict[str, Any]:
         course.looks.append(Look(step, self.measure(self.student)))
-        return self._weights() if course.best.step == step else best
+        return weights_of(self.student) if course.best.step == step else best
 
     def _ended(self, course: Course, done: bool, late: bool) -> str:
         if done:
@@ -194,7 +194,7 @@ class Loop:
         if state is None:
             course = Course(steps)
             course.looks.append(Look(0, self.measure(self.student)))
-            return course, self._weights()
+            return course, weights_of(self.student)
         self._restore(state["weights"])
         self._optimizer.load_state_dict(state["optimizer"])
         for mine, kept in zip(self.student.temperatures, state["temperatures"], strict=True):
@@ -206,7 +206,7 @@ class Loop:
     def _save(self, course: Course, best: dict[str, Any]) -> None:
         self._checkpoint.write(
             {
-                "weights": self._weights(),
+                "weights": weights_of(self.student),
                 "optimizer": self._optimizer.state_dict(),
                 "temperatures": [temperature.detach() for temperature in self.student.temperatures],
                 "best": best,
@@ -218,10 +218,6 @@ class Loop:
         if self._every is not None:
             return step % self._every == 0
         return time.monotonic() - last >= _CHECKPOINT_SECONDS
-
-    def _weights(self) -> dict[str, Any]:
-        """Of what is trained; the rest is as it was."""
-        return {name: value.detach().clone() for name, value in trained(self.student)}
 
     def _restore(self, weights: dict[str, Any]) -> None:
         for name, value in trained(self.student):
@@ -240,6 +236,11 @@ class Loop:
 
 def trained(student: Student) -> Iterator[tuple[str, Parameter]]:
     return ((name, value) for name, value in student.network.named_parameters() if value.requires_grad)
+
+
+def weights_of(student: Student) -> dict[str, Tensor]:
+    """Of what is trained; the rest is as it was."""
+    return {name: value.detach().clone() for name, value in trained(student)}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from rag import __version__
 from rag.evaluation.statistics import Difference
 from rag.model_folder import weights_hash
+from rag.training.average import best_share
 from rag.training.loop import Course
 from rag.training.plan import Plan
 from rag.training.recalibrate import Recalibrated
@@ -47,7 +48,7 @@ class Trained:
 
     @property
     def share(self) -> float:
-        return max(self.shares, key=lambda share: (self.shares[share], -share))
+        return best_share(self.shares)
 
     @property
     def lines(self) -> str:

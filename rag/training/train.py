@@ -19,11 +19,11 @@ from rag.evaluation.dataset import Dataset
 from rag.ingest import Progress
 from rag.models import models_in_use
 from rag.settings import Settings
-from rag.training.average import choose_share, weights_of
+from rag.training.average import choose_share
 from rag.training.card import write_card
 from rag.training.checkpoint import Checkpoint
 from rag.training.folder import alone, check_out, put, sweep, write_whole
-from rag.training.loop import Course, Loop
+from rag.training.loop import Course, Loop, weights_of
 from rag.training.material import Material
 from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
