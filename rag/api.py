@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rag.assembly import Assembly
 from rag.feedback import FILE, Feedback, add_feedback, judge
 from rag.filters import Where
-from rag.ingest import Progress, silent
+from rag.progress import Progress, silent
 from rag.settings import Settings
 from rag.types import (
     Answer,

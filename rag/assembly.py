@@ -6,26 +6,28 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import cast
 
+from rag.answers.reader import Reader
 from rag.calibration import Calibration
-from rag.calibrations import find_calibration, without_evidence
 from rag.embedders import EmbedderSettings
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.generators import GeneratorSettings
 from rag.generators.base import Parts as GeneratorParts
 from rag.generators.extractive import ExtractiveSettings
-from rag.index import Index
-from rag.ingest import Ingestor, Progress, fingerprint, silent
+from rag.index.fingerprint import fingerprint
+from rag.index.index import Index
+from rag.ingest import Ingestor
 from rag.pipeline import Pipeline
-from rag.policy import Member, SecondStage, build_second_stage, check_offline
+from rag.progress import Progress, silent
 from rag.protocols import Chunker, Embedder, Generator, Retriever, TokenEncoder
-from rag.reader import Reader
 from rag.rerankers.base import Parts as RerankerParts
 from rag.rerankers.base import RerankerSettings
 from rag.rerankers.none import NoneSettings
-from rag.retrieval import IndexRetriever
+from rag.retrievers.own_index import IndexRetriever, RetrieverSettings
+from rag.second_stage.fitted import find_calibration, without_evidence
+from rag.second_stage.policy import Member, SecondStage, build_second_stage, check_offline
 from rag.selection import Rule
-from rag.services import forbid_downloads
-from rag.settings import RetrieverSettings, Settings
+from rag.services.offline import forbid_downloads
+from rag.settings import Settings
 from rag.types import NOBODY
 
 # Who scores what no reranker of the stage has read in time.

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from rag.types import Answer, IngestReport, Passage, SearchResult
-from rag.why import Verdict
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -31,10 +30,6 @@ def search_json(result: SearchResult) -> dict[str, Any]:
 
 def ingest_json(report: IngestReport) -> dict[str, Any]:
     return asdict(report)
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return asdict(verdict)
 
 
 def error_json(error: Exception) -> dict[str, Any]:

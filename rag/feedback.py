@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, TypeAdapter
 
 from rag.errors import ConfigError, InputError, LockedError
-from rag.problem import first_problem
+from rag.services.validation import first_problem
 from rag.types import Answer
 
 FILE = "feedback.jsonl"

@@ -11,24 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rag.ahead import ahead
-from rag.anchor import Anchor
-from rag.catalog import Entry, FileRecord
 from rag.errors import InputError
-from rag.index import Generation, Index
+from rag.index.catalog import Entry, FileRecord
+from rag.index.fingerprint import fingerprint, vectors_by
+from rag.index.index import Generation, Index
+from rag.index.source_root import Anchor
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
+from rag.progress import Progress, silent
 from rag.protocols import Chunker, Embedder
-from rag.types import Chunk, Document, EmbedderCard, Floats, IngestReport, PassageVectors, Skipped
+from rag.threads.prefetch import ahead
+from rag.types import Chunk, Document, Floats, IngestReport, PassageVectors, Skipped
 
 _Batch = tuple[Sequence[Chunk], Sequence[Floats]]
 
-Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total) as work goes on; the total of a later stage grows while files are read."""
 
 # Documents become visible in groups: a commit for each would cost more than the work itself.
 _GROUP_CHUNKS = 1000
@@ -36,15 +36,6 @@ _GROUP_CHUNKS = 1000
 _SAVE_EVERY = 256
 # Documents that are read and cut while others are encoded.
 _AHEAD = 64
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """The progress of one who does not want to know."""
-
-
-def fingerprint(card: EmbedderCard, chunker: Chunker) -> str:
-    """What must not change under an index: equal fingerprints make equal passages and vectors."""
-    return f"{_vectors_by(card)}; {chunker.fingerprint}"
 
 
 class Ingestor:
@@ -276,7 +267,7 @@ class Ingestor:
 
     def _key(self, chunk: Chunk) -> bytes:
         """An embedding belongs to what was read and who read it, wherever that stands."""
-        read = f"{_vectors_by(self._embedder.card)}\x00{chunk.reading}"
+        read = f"{vectors_by(self._embedder.card)}\x00{chunk.reading}"
         return hashlib.sha256(read.encode("utf-8", "surrogatepass")).digest()[:16]
 
     # --- out of the index -----------------------------------------------------------------
@@ -396,12 +387,6 @@ class _Group:
         self.entries, self.ids, self.gone, self.files, self.size = [], set(), [], {}, 0
         self.leaving = full.ids
         return full
-
-
-def _vectors_by(card: EmbedderCard) -> str:
-    prompts = f"prompts={card.question_prompt!r}/{card.passage_prompt!r}"
-    tokens = "1bit" if card.tokens else "none"
-    return f"{card.name}@{card.revision} {card.dimension}d window={card.window} {prompts} tokens={tokens}"
 
 
 def _unique(loaded: Sequence[Document | Skipped]) -> tuple[list[Document], list[Skipped]]:

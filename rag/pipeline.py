@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from rag.answers.citations import cite
+from rag.answers.prompt import NOT_FOUND
+from rag.answers.reader import Reader
 from rag.calibration import Calibration
 from rag.errors import InputError
 from rag.filters import Where
-from rag.ledger import ledger, refused
-from rag.prompt import NOT_FOUND, cite
 from rag.protocols import Embedder, Generator, Reranker, Retriever
-from rag.reader import Reader
-from rag.reranking import Calibrations, rerank
+from rag.second_stage.rank import Calibrations, rerank
 from rag.selection import Rule, select
+from rag.trace import ledger, refused
 from rag.types import (
     Answer,
     Candidate,

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError, 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from rag.answers.reader import NoReaderSettings, ReaderSettings
 from rag.chunkers import ChunkerSettings
 from rag.chunkers.structure import StructureSettings
 from rag.embedders import EmbedderSettings
@@ -24,14 +25,14 @@ from rag.errors import ConfigError
 from rag.generators import GeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
-from rag.policy import PolicySettings
-from rag.reader import NoReaderSettings, ReaderSettings
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
-from rag.retrieval import Mode
 from rag.retrievers import RemoteRetrieverSettings
+from rag.retrievers.own_index import RetrieverSettings
+from rag.second_stage.policy import PolicySettings
 from rag.selection import Order
-from rag.services import NetworkSettings, without_password
+from rag.services.account import without_password
+from rag.services.offline import NetworkSettings
 from rag.stores import StoreSettings
 from rag.stores.chroma import EmbeddedStoreSettings
 
@@ -40,12 +41,6 @@ _DELIMITER = "__"
 _SECRETS = ("api_key", "token")
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class RetrieverSettings(BaseModel, frozen=True, extra="forbid"):
-    kind: Mode = "hybrid"
-    top_n: PositiveInt = 50
-    rrf_k: PositiveInt = 60
 
 
 AnyRetrieverSettings = Annotated[RetrieverSettings | RemoteRetrieverSettings, Field(discriminator="kind")]

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag import token_bits
 from rag.calibration import sigmoid
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.runtimes.pairs import load_pairs
+from rag.models import token_bits
+from rag.models.cross_encoder import load_pairs
 
 
 @dataclass(frozen=True, slots=True)

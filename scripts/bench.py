@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.model_folder import BUNDLED_NAME, find_model
+from rag.models.folder import BUNDLED_NAME, find_model
 
 HERE = Path(__file__).parent
 RAG = [sys.executable, "-c", "from rag.cli.app import program; program()"]

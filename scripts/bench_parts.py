@@ -23,7 +23,7 @@ from growth import grow, passage_texts, passages_of
 
 from rag import Rag, Settings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.model_folder import BUNDLED_NAME, find_model
+from rag.models.folder import BUNDLED_NAME, find_model
 from rag.rerankers.base import Parts
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.late_interaction import LateInteractionSettings

@@ -29,9 +29,9 @@ from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 from train_reader import Config, held_out_questions
 
 from rag import Rag
+from rag.answers.reader import Scale, evidence
 from rag.calibration import sigmoid
-from rag.reader import Scale, evidence
-from rag.runtimes.pairs import Pairs, load_pairs
+from rag.models.cross_encoder import Pairs, load_pairs
 from rag.shipped import handbook
 from rag.types import Passage
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rag.chunkers.structure import StructureSettings
 from rag.chunkers.whole import WholeSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.index import Index
+from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.loaders import LoaderSettings, find_files, load_file
 from rag.stores.chroma import EmbeddedStoreSettings

@@ -19,15 +19,15 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests")]
 
-from builders import RAW, candidates  # noqa: E402  # the path to it was just made
 from pydantic import TypeAdapter  # noqa: E402
-from servers.loopback import KEY  # noqa: E402
-from servers.rerank_server import Break, RerankServer  # noqa: E402
+from support.builders import RAW, candidates  # noqa: E402  # the path to it was just made
+from support.servers.loopback import KEY  # noqa: E402
+from support.servers.rerank_server import Break, RerankServer  # noqa: E402
 
-from rag.policy import PolicySettings, build_second_stage  # noqa: E402
 from rag.rerankers import AnyRerankerSettings  # noqa: E402
 from rag.rerankers.base import Parts  # noqa: E402
-from rag.reranking import rerank  # noqa: E402
+from rag.second_stage.policy import PolicySettings, build_second_stage  # noqa: E402
+from rag.second_stage.rank import rerank  # noqa: E402
 from rag.types import Question  # noqa: E402
 
 QUESTION = Question("when does the dome close")

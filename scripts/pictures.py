@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.evaluate import Evaluation, Options, evaluate, summary_json
-from rag.evaluation.report import evaluation_page
+from rag.evaluation.evaluate import evaluate
+from rag.evaluation.pages.one import evaluation_page
+from rag.evaluation.scoring import Evaluation, Options
 from rag.evaluation.separation import curve
-from rag.ingest import silent
+from rag.evaluation.summary import summary_json
+from rag.progress import silent
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -20,12 +20,12 @@ from beir import Collection, by_document, open_index
 from ir_measures import nDCG
 
 from rag import Rag
-from rag.calibrations import find_calibration
 from rag.rerankers.base import Parts
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.rerankers.none import FirstStageOrder
-from rag.reranking import rerank
-from rag.retrieval import IndexRetriever, Mode
+from rag.retrievers.own_index import IndexRetriever, Mode
+from rag.second_stage.fitted import find_calibration
+from rag.second_stage.rank import rerank
 from rag.types import Candidate, Passage, Question
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from beir import read_lines
 
-from rag.sentences import sentences as spans_of
+from rag.answers.sentences import sentences as spans_of
 from rag.types import Floats
 
 # Words of a passage: about 220 tokens, which is what the chunker makes.

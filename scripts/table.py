@@ -17,8 +17,9 @@ from typing import Any
 import yaml
 
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.evaluate import Evaluation, Options, evaluate
-from rag.ingest import silent
+from rag.evaluation.evaluate import evaluate
+from rag.evaluation.scoring import Evaluation, Options
+from rag.progress import silent
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, BertForSequenceClassification
 
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.model_folder import BUNDLED_NAME, find_model, weights_hash
+from rag.models.folder import BUNDLED_NAME, find_model, weights_hash
 from rag.types import Floats
 
 # The model with its pointer, for a second round.

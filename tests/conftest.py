@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.places import HANDBOOK
 
 from rag import Rag, Settings
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["support.servers.fixtures", "support.commands"]
 
 # Before any model library is imported: it reads this once.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Compiled models of the tests' own, for the processes that tests start too.
 _cache = TemporaryDirectory(prefix="rag-cache-")
 os.environ["XDG_CACHE_HOME"] = _cache.name
-
-ROOT = Path(__file__).parent.parent
-HANDBOOK = ROOT / "data" / "handbook"
 
 
 @pytest.fixture(autouse=True)

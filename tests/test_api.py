@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from fakes import EchoGenerator
+from support.fakes import EchoGenerator
 
 import rag as package
 from rag import Answer, Rag, RagError, Settings, ask

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.calibration import Calibration, sigmoid
-from rag.calibrations import find_calibration
 from rag.errors import ConfigError
+from rag.second_stage.fitted import find_calibration
 from rag.types import EmbedderCard, Evidence, RerankerCard
 
 BUNDLED = EmbedderCard("sentence-transformers/all-MiniLM-L6-v2", "1", 384, 256)

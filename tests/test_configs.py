@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
+from support.places import CONFIGS, ROOT
 
 from rag import Settings
 from rag.settings import public
 
-CONFIGS = sorted(set((ROOT / "configs").glob("*.yaml")) - {ROOT / "configs" / "results.yaml"})
 DEFAULT = ROOT / "configs" / "default.yaml"
 COMMENTED_OUT = re.compile(r"^  #(?=\w+:)", re.MULTILINE)
 

@@ -5,51 +5,36 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import typer.main
-from arms import arm
-from conftest import ROOT
-from typer.core import TyperGroup
+from support.arms import arm
+from support.docs import COMMANDS, tables
+from support.places import ROOT
 
 import rag.errors
 from rag import Rag, RagError, Settings
-from rag.cli.app import app
-from rag.contract import answer_json, error_json, ingest_json, search_json, verdict_json
+from rag.contract import answer_json, error_json, ingest_json, search_json
 from rag.evaluation.compare import comparison_json, contrast
 from rag.evaluation.drafting import Drafted, drafts_json
-from rag.evaluation.evaluate import summary_json
+from rag.evaluation.summary import summary_json
 from rag.feedback import Feedback
-from rag.models import Model
-from rag.run import RunSummary
+from rag.inspection.models_in_use import Model
+from rag.inspection.status import read_status
+from rag.inspection.why import why
+from rag.runs.run import RunSummary
 from rag.settings import _models
-from rag.status import read_status
 from rag.types import Citation, GenerateTrace, IngestReport, LedgerRow, ReadTrace, RerankTrace, Skipped, Trace
-from rag.why import why
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = cast(TyperGroup, typer.main.get_command(app)).commands
 QUESTION = "How do I reset the tracker?"
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def tables(page: Path) -> Mapping[str, set[str]]:
-    """The names in the first column of the tables under each heading."""
-    found: dict[str, set[str]] = {}
-    heading = ""
-    for line in page.read_text().splitlines():
-        if line.startswith("#"):
-            heading = line.lstrip("# ")
-        elif line.startswith("| `"):
-            found.setdefault(heading, set()).update(re.findall(r"`([\w.]+)`", line.split("|")[1]))
-    return found
 
 
 # --- snippets and commands -----------------------------------------------------------------
@@ -165,7 +150,7 @@ def test_what_measures_is_documented(documented: Mapping[str, set[str]]) -> None
 def test_why_and_status_are_documented(handbook: Rag, documented: Mapping[str, set[str]]) -> None:
     status = read_status(handbook, with_sources=True)
     assert status.keys() == documented["status"]
-    assert verdict_json(why(handbook, QUESTION, status["sources"][0])).keys() == documented["why"]
+    assert asdict(why(handbook, QUESTION, status["sources"][0])).keys() == documented["why"]
 
 
 def test_every_error_is_documented(documented: Mapping[str, set[str]]) -> None:

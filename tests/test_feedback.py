@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from filelock import FileLock
+from support.places import ROOT
 
 import rag.feedback
 from rag import Rag

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rag.errors import InputError
 from rag.filters import Where, canonical, typed_forms
-from rag.lexical import LexicalStore
+from rag.index.lexical import LexicalStore
 from rag.stores.chroma import EmbeddedStoreSettings
 from rag.types import Chunk, Floats, Metadata, Scalar
 

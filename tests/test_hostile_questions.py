@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import SmallIndex
-from fakes import EchoGenerator
+from support.builders import SmallIndex
+from support.fakes import EchoGenerator
 
 from rag import Answer, Rag
 from rag.contract import answer_json, search_json

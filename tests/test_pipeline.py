@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from builders import SmallIndex, names
-from fakes import EchoGenerator, ListedScores, WordEmbedder
+from support.builders import SmallIndex, names
+from support.fakes import EchoGenerator, ListedScores, WordEmbedder
 
 from rag import Answer, Rag, Settings
+from rag.answers.prompt import NOT_FOUND
 from rag.calibration import Calibration
 from rag.contract import answer_json, search_json
-from rag.prompt import NOT_FOUND
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.selection import Rule
 from rag.types import Trace

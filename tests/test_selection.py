@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import names, passage, ranked
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builders import names, passage, ranked
 
 from rag.selection import Order, Rule, arrange, estimate_tokens, select
 from rag.types import Passage, Selection

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from test_configs import CONFIGS
+from support.places import CONFIGS
 
 from rag import Settings
 from rag.errors import ConfigError
@@ -14,7 +14,6 @@ from rag.rerankers.cohere import CohereRerankerSettings
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.settings import public, resolved
 
-ROOT = Path(__file__).parent.parent
 SECRET = "sk-4711-do-not-tell"
 
 

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -156,11 +157,10 @@ def why(
 ) -> None:
     """Tell at which stage, and why, a document's best passage left the race."""
     from rag.cli.render import console, render_verdict
-    from rag.contract import verdict_json
-    from rag.why import why as explain_absence
+    from rag.inspection.why import why as explain_absence
 
     verdict = explain_absence(_rag(config), question, source)
-    _print_json(verdict_json(verdict)) if as_json else render_verdict(console(), verdict)
+    _print_json(asdict(verdict)) if as_json else render_verdict(console(), verdict)
 
 
 @app.command()
@@ -173,7 +173,7 @@ def run(
 
     from rag.cli.progress import showing_progress
     from rag.cli.render import render_run
-    from rag.run import run as run_config
+    from rag.runs.run import run as run_config
     from rag.settings import Settings
 
     with showing_progress(quiet=as_json) as progress:
@@ -190,7 +190,7 @@ def plan(
 ) -> None:
     """Tell what a run would send to whom, in how many calls, for how much. Sends nothing."""
     from rag.cli.render import console, render_plan
-    from rag.plan import make_plan
+    from rag.inspection.costs import make_plan
 
     made = make_plan(_settings(config))
     _print_json(made.as_json()) if as_json else render_plan(console(), made)
@@ -205,7 +205,7 @@ def cache(
     """Show how many reranking scores are kept (policy.cache), or forget them."""
     from dataclasses import asdict
 
-    from rag.guards.cache import open_store
+    from rag.second_stage.score_store import open_store
 
     settings = _settings(config)
     store = open_store(settings.store.path, settings.policy.cache_bytes)
@@ -226,7 +226,7 @@ def status(
 ) -> None:
     """Show what the index holds."""
     from rag.cli.render import console, render_status
-    from rag.status import read_status
+    from rag.inspection.status import read_status
 
     found = read_status(_rag(config), sources)
     _print_json(found) if as_json else render_status(console(), found)
@@ -282,7 +282,7 @@ def show_config(config: Config = None, as_json: Json = False) -> None:
 def doctor(config: Config = None, as_json: Json = False) -> None:
     """Check that keys are there, models load, the store can be written, and index and settings agree."""
     from rag.cli.render import console, render_checks
-    from rag.doctor import examine
+    from rag.inspection.doctor import examine
 
     checks = examine(_settings(config))
     if as_json:
@@ -302,7 +302,7 @@ def models(
 ) -> None:
     """Name every model in use: version, licence, size, hash, training data, what runs it. Loads none."""
     from rag.cli.render import console, render_models
-    from rag.models import models_in_use
+    from rag.inspection.models_in_use import models_in_use
 
     found = models_in_use(_settings(config))
     if as_json:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 
 from rag.api import Rag
 from rag.cli.progress import showing_progress
 from rag.cli.render import console, moved_arrow, render_answer, render_report
-from rag.demo import QUESTIONS, STORE, UNANSWERABLE, crossings, prepare
-from rag.types import Answer
+from rag.progress import Progress, silent
+from rag.settings import Settings
+from rag.shipped import handbook
+from rag.stores.chroma import EmbeddedStoreSettings
+from rag.types import Answer, IngestReport, LedgerRow, Trace
 
 
 def show() -> None:
@@ -48,3 +54,29 @@ def _show_moves(out: Console, answer: Answer) -> None:
             f"  {moved_arrow(row.moved)}  from {row.fused_rank:>2} to {row.rerank_rank:>2}  "
             f"relevance {row.relevance:.2f}  [cyan]{escape(row.source)}[/]"
         )
+
+
+STORE = Path(".rag/demo")
+QUESTIONS = (
+    "How do I reset the tracker?",
+    "At what wind gust do we have to close Dome 1?",
+    "G1 refuses to start during a blackout. "
+    "Which two breakers do I open before I throw the change-over switch?",
+)
+UNANSWERABLE = "Who won the chess world championship in 1985?"
+
+
+def prepare(progress: Progress = silent, store: Path = STORE) -> tuple[Rag, IngestReport]:
+    """The handbook in its index under the working folder: a second time nothing is left to do."""
+    # Not as an argument: RAG_STORE__PATH would win over it, and the handbook land in the user's own index.
+    rag = Rag(Settings.load().model_copy(update={"store": EmbeddedStoreSettings(path=store)}))
+    folder = handbook()
+    # Sources are named from the handbook's own folder, wherever Python has installed it.
+    rag.parts.index.catalog.set_meta(anchor=os.path.relpath(folder.parent, store.resolve()))
+    return rag, rag.ingest(folder, prune=True, progress=progress)
+
+
+def crossings(trace: Trace, top: int) -> list[LedgerRow]:
+    """The candidates that reranking brought into the first `top`, then those that it sent away."""
+    rows = sorted(trace.ledger, key=lambda row: row.rerank_rank)
+    return [row for row in rows if (row.fused_rank <= top) != (row.rerank_rank <= top)]

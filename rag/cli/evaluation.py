@@ -49,12 +49,15 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure ranking before and after reranking, answers, time and cost; write a report. Resumes."""
-    from rag.cli.measured import render_evaluation
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
+    from rag.cli.render_evaluation import render_evaluation
     from rag.evaluation.dataset import Dataset
-    from rag.evaluation.evaluate import Options, evaluate, summary_json
-    from rag.evaluation.report import evaluation_page, write_report
+    from rag.evaluation.evaluate import evaluate
+    from rag.evaluation.pages.one import evaluation_page
+    from rag.evaluation.pages.page import write_report
+    from rag.evaluation.scoring import Options
+    from rag.evaluation.summary import summary_json
     from rag.settings import Settings
 
     data = Dataset.load(dataset, split)
@@ -85,15 +88,16 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Ask several configs the same questions: is any better than the first? Tests, intervals, a verdict."""
-    from rag.cli.measured import render_comparison
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
+    from rag.cli.render_evaluation import render_comparison
     from rag.errors import InputError
     from rag.evaluation.compare import compare as compare_configs
     from rag.evaluation.compare import comparison_json
     from rag.evaluation.dataset import Dataset
-    from rag.evaluation.evaluate import Options
-    from rag.evaluation.report import comparison_page, write_report
+    from rag.evaluation.pages.page import write_report
+    from rag.evaluation.pages.several import comparison_page
+    from rag.evaluation.scoring import Options
 
     *configs, dataset = files
     if len(configs) < 2:
@@ -132,14 +136,15 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit relevance to your own questions, held to others of them; propose the threshold for a wish."""
-    from rag.cli.measured import render_calibration
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
+    from rag.cli.render_evaluation import render_calibration
     from rag.errors import InputError
     from rag.evaluation.calibrate import calibrate as fit
     from rag.evaluation.calibrate import calibrated_json, write
     from rag.evaluation.dataset import Dataset
-    from rag.evaluation.report import calibration_page, write_report
+    from rag.evaluation.pages.calibration import calibration_page
+    from rag.evaluation.pages.page import write_report
     from rag.evaluation.separation import Wish
     from rag.settings import Settings
 
@@ -177,12 +182,13 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Find the best settings within a time on one half of the questions, judge them on the other."""
-    from rag.cli.measured import render_tuning
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
+    from rag.cli.render_evaluation import render_tuning
     from rag.evaluation.dataset import Dataset
-    from rag.evaluation.evaluate import Options
-    from rag.evaluation.report import tuning_page, write_report
+    from rag.evaluation.pages.page import write_report
+    from rag.evaluation.pages.tuning import tuning_page
+    from rag.evaluation.scoring import Options
     from rag.evaluation.tune import tune as search_settings
     from rag.evaluation.tune import tuned_json
     from rag.settings import Settings
@@ -208,9 +214,9 @@ def questions(
     as_json: Json = False,
 ) -> None:
     """Draft questions from the documents themselves, for people who have no labels. Review them."""
-    from rag.cli.measured import render_drafts
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
+    from rag.cli.render_evaluation import render_drafts
     from rag.evaluation.drafting import draft, drafts_json
     from rag.settings import Settings
 

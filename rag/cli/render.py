@@ -13,12 +13,12 @@ from rich.text import Text
 from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trace
 
 if TYPE_CHECKING:
-    from rag.doctor import Check
     from rag.feedback import Feedback
-    from rag.models import Model
-    from rag.plan import Plan
-    from rag.run import RunSummary
-    from rag.why import Verdict
+    from rag.inspection.costs import Plan
+    from rag.inspection.doctor import Check
+    from rag.inspection.models_in_use import Model
+    from rag.inspection.why import Verdict
+    from rag.runs.run import RunSummary
 
 _EXCERPT = 160
 # Some model cards have thousands.

@@ -65,7 +65,7 @@ def train(
     """
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
-    from rag.cli.trained import render_trained, render_training_plan
+    from rag.cli.render_training import render_trained, render_training_plan
     from rag.evaluation.dataset import Dataset
     from rag.settings import Settings
     from rag.training.options import Options

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.model_folder import modules, read_json, reading_window, weights_hash
+from rag.models.folder import modules, read_json, reading_window, weights_hash
 from rag.types import EmbedderCard
 
 

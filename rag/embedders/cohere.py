@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 
 from rag.embedders.hosted import HostedEmbedder, Limits, batches, in_order
-from rag.http import Endpoint
-from rag.services import Account, Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.account import Account, Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.http import Endpoint
 from rag.types import EmbedderCard
 
 if TYPE_CHECKING:

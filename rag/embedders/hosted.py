@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.errors import InputError
-from rag.services import Account
+from rag.services.account import Account
 from rag.types import EmbedderCard, PassageVectors, QuestionVectors
 
 if TYPE_CHECKING:

@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, TypeAdapter
 
 from rag.embedders.hosted import HostedEmbedder, Limits, batches, in_order
-from rag.services import (
-    OPENAI_URL,
-    Account,
-    Address,
-    Variable,
-    host_of,
-    openai_account,
-    openai_client,
-    openai_errors,
-)
+from rag.services.account import Account, Address, Variable, host_of
+from rag.services.openai import OPENAI_URL, openai_account, openai_client, openai_errors
 from rag.types import EmbedderCard
 
 if TYPE_CHECKING:

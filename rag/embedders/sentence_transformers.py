@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
-from rag import token_bits
 from rag.embedders.card import describe
 from rag.errors import ModelError
-from rag.model_folder import BUNDLED_NAME, find_model
-from rag.runtimes.choice import Precision, Runtime
-from rag.runtimes.local import LocalModel
-from rag.runtimes.sentences import Sentences, load_sentences
-from rag.runtimes.tokenizer import load_tokenizer, tokens_of
-from rag.runtimes.tokens import Tokens
+from rag.models import token_bits
+from rag.models.bi_encoder import Sentences, load_sentences
+from rag.models.choice import Precision, Runtime
+from rag.models.folder import BUNDLED_NAME, find_model
+from rag.models.local_model import LocalModel
+from rag.models.tokenizer import load_tokenizer, tokens_of
+from rag.models.tokens import Tokens
 from rag.types import EmbedderCard, Floats, PassageVectors, QuestionVectors
 
 if TYPE_CHECKING:

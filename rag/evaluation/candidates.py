@@ -13,8 +13,8 @@ from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import one_passage_a_document
-from rag.ingest import Progress
 from rag.pipeline import Pipeline
+from rag.progress import Progress
 from rag.types import Candidate, Question, Scores
 
 

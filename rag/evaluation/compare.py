@@ -9,17 +9,12 @@ from typing import Any
 
 from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.evaluate import (
-    Evaluation,
-    Options,
-    check_judged,
-    evaluate,
-    explain_flaws,
-    summary_json,
-)
+from rag.evaluation.evaluate import evaluate
+from rag.evaluation.scoring import Evaluation, Options, check_judged, explain_flaws
 from rag.evaluation.statistics import Difference, difference, holm
+from rag.evaluation.summary import summary_json
 from rag.evaluation.verdict import Verdict, judge
-from rag.ingest import Progress
+from rag.progress import Progress
 from rag.settings import Settings
 
 # The questions that moved most: enough to look into, few enough to read.

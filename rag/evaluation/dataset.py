@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from rag.errors import InputError
-from rag.questions import AskedQuestion, read_lines
+from rag.runs.questions import AskedQuestion, read_lines
 
 Grades = Mapping[str, int]
 _FILES = ("questions.jsonl", "queries.jsonl")

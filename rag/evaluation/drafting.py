@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rag.answers.quantities import figures
+from rag.answers.sentences import sentences
 from rag.api import Rag
 from rag.errors import ConfigError, InputError, RagError
 from rag.evaluation.dataset import LabelledQuestion
-from rag.figures import figures
-from rag.ingest import Progress
-from rag.journal import AnswerLine
+from rag.progress import Progress
 from rag.protocols import Generator
-from rag.sentences import sentences
+from rag.runs.journal import AnswerLine
 from rag.settings import Settings
 from rag.types import Candidate, Chunk, Passage, Question
 

@@ -19,12 +19,12 @@ from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, fit, rescale
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
-from rag.fusion import reciprocal_rank_fusion
-from rag.index import Index
-from rag.ingest import Progress
+from rag.index.fusion import reciprocal_rank_fusion
+from rag.index.index import Index
 from rag.pipeline import Pipeline
+from rag.progress import Progress
 from rag.protocols import Reranker
-from rag.retrieval import IndexRetriever, Mode
+from rag.retrievers.own_index import IndexRetriever, Mode
 from rag.types import Candidate, Question
 
 MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")

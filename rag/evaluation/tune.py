@@ -13,16 +13,19 @@ import yaml
 from rag.api import Rag
 from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.evaluate import Evaluation, Options, evaluate, open_for, summary_json
+from rag.evaluation.evaluate import evaluate, open_for
 from rag.evaluation.fitting import Fit, calibration_entry, rounded
 from rag.evaluation.naming import naming
+from rag.evaluation.scoring import Evaluation, Options
 from rag.evaluation.statistics import Difference, difference
+from rag.evaluation.summary import summary_json
 from rag.evaluation.trials import Arm, Known, Trial, fits, front, look_up, measure_times, ranked, trials
 from rag.evaluation.verdict import Verdict, judge
-from rag.ingest import Progress
+from rag.progress import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
-from rag.settings import RetrieverSettings, Settings
+from rag.retrievers.own_index import RetrieverSettings
+from rag.settings import Settings
 
 _FEWEST = 20
 # Of the front so many are run on the other half; the chosen one is among them.

@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
 
-from rag import token_bits
+from rag.answers.sentences import sentences
 from rag.errors import ModelError
 from rag.generators.base import Parts
 from rag.generators.steps import asks_how, steps
+from rag.models import token_bits
 from rag.protocols import TokenEncoder
-from rag.sentences import sentences
 from rag.types import Passage, Question, Reply
 
 NOTICE = "Quoted from the documents; no language model wrote this."

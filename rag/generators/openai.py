@@ -10,18 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from rag.answers.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
 from rag.generators.base import Parts
-from rag.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
-from rag.services import (
-    OPENAI_URL,
-    Account,
-    Address,
-    Variable,
-    host_of,
-    openai_account,
-    openai_client,
-    openai_errors,
-)
+from rag.services.account import Account, Address, Variable, host_of
+from rag.services.openai import OPENAI_URL, openai_account, openai_client, openai_errors
 from rag.types import Passage, Question, Reply
 
 if TYPE_CHECKING:

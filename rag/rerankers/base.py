@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PositiveInt
 
+from rag.models.local_model import LocalModel
 from rag.protocols import TokenEncoder, TokenSource
-from rag.runtimes.local import LocalModel
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
-from rag.http import open_client, remaining, retry_after
-from rag.problem import first_problem
 from rag.rerankers.base import Demand, Parts
 from rag.rerankers.fields import as_yaml
 from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, in_order, sent
-from rag.services import Account
+from rag.services.account import Account
+from rag.services.http import open_client, remaining, retry_after
+from rag.services.validation import first_problem
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from rag.errors import ModelError
-from rag.model_folder import find_model
+from rag.models.choice import Precision, Runtime
+from rag.models.cross_encoder import Pairs, load_pairs
+from rag.models.folder import find_model
+from rag.models.local_model import LocalModel
 from rag.rerankers.base import Manner, Parts, RerankerSettings
 from rag.rerankers.fields import reading
-from rag.runtimes.choice import Precision, Runtime
-from rag.runtimes.local import LocalModel
-from rag.runtimes.pairs import Pairs, load_pairs
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 # A deadline is looked at between two calls of so many passages.

@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from rag.errors import InputError
-from rag.http import Endpoint
-from rag.problem import first_problem
 from rag.rerankers.base import Manner, RerankerSettings
 from rag.rerankers.fields import reading
-from rag.services import Account, Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.account import Account, Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.http import Endpoint
+from rag.services.validation import first_problem
 from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
 
 # A score as the contracts have it: no text, no truth value, and finite.

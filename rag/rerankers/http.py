@@ -13,7 +13,6 @@ from pydantic import BaseModel, PositiveInt, TypeAdapter
 
 from rag.calibration import log_odds
 from rag.errors import InputError
-from rag.http import Endpoint
 from rag.rerankers.base import Manner, Parts
 from rag.rerankers.hosted import (
     HostedReranker,
@@ -25,7 +24,8 @@ from rag.rerankers.hosted import (
     Usage,
     texts,
 )
-from rag.services import Account, Address, KeyPlaces, host_of, open_account
+from rag.services.account import Account, Address, KeyPlaces, host_of, open_account
+from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
 
 Shape = Literal["cohere", "jina", "tei", "llamacpp"]

@@ -13,14 +13,14 @@ from typing import Literal
 
 import numpy as np
 
-from rag import token_bits
 from rag.errors import ModelError
+from rag.models import token_bits
+from rag.models.local_model import LocalModel
 from rag.protocols import TokenEncoder, TokenSource
 from rag.rerankers.base import Parts, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.multi_vector import MultiVectorTokens
-from rag.runtimes.local import LocalModel
-from rag.turns import in_turn
+from rag.threads.one_a_core import in_turn
 from rag.types import Bits, Candidate, Floats, Question, RerankerCard, Scores
 
 Precision = Literal["1bit", "float"]

@@ -17,12 +17,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from rag.errors import ProtocolError
-from rag.http import Endpoint
-from rag.parallel import Gathering
-from rag.problem import first_problem
 from rag.rerankers.base import Demand, Manner, Parts
 from rag.rerankers.hosted import HostedSettings, check_question, texts
-from rag.services import OPENAI_URL, Account, KeyPlaces, host_of, open_account
+from rag.services.account import Account, KeyPlaces, host_of, open_account
+from rag.services.http import Endpoint
+from rag.services.openai import OPENAI_URL
+from rag.services.validation import first_problem
+from rag.threads.gathering import Gathering
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 _LISTWISE = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rag import token_bits
 from rag.errors import ModelError
+from rag.models import token_bits
 from rag.types import Floats, QuestionVectors
 
 

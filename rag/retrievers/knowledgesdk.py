@@ -23,8 +23,8 @@ from pydantic import (
 
 from rag.errors import InputError
 from rag.filters import Where
-from rag.http import Endpoint
-from rag.services import Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.account import Address, KeyPlaces, Variable, host_of, open_account
+from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question
 
 _PRODUCTION = "https://api.knowledgesdk.com"

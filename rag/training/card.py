@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from rag.evaluation.statistics import Difference
-from rag.model_card import CARD, RECORD
+from rag.models.card import CARD, RECORD
 from rag.training.record import Trained, record
 
 _CARD = """\

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.errors import ConfigError, InputError, LockedError
-from rag.model_card import RECORD
+from rag.models.card import RECORD
 
 _LOCK = "train.lock"
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rag.training.batches import Batches
-from rag.training.parts import Parts
+from rag.training.learning.batches import Batches
+from rag.training.lessons.split import Parts
 from rag.training.recipe import Recipe
 
 # Of the time that a passage takes in a step: in a look it is only read.

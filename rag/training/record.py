@@ -11,9 +11,9 @@ from typing import Any
 
 from rag import __version__
 from rag.evaluation.statistics import Difference
-from rag.model_folder import weights_hash
-from rag.training.average import best_share
-from rag.training.loop import Course
+from rag.models.folder import weights_hash
+from rag.training.learning.average import best_share
+from rag.training.learning.loop import Course
 from rag.training.plan import Plan
 from rag.training.recalibrate import Recalibrated
 from rag.training.recipe import Recipe

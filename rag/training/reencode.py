@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from rag.api import Rag
-from rag.ingest import Progress, fingerprint
+from rag.index.fingerprint import fingerprint
+from rag.progress import Progress
 from rag.settings import Settings
 from rag.stores.chroma import EmbeddedStoreSettings
 

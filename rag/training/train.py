@@ -16,23 +16,23 @@ from pathlib import Path
 
 from rag.api import Rag
 from rag.evaluation.dataset import Dataset
-from rag.ingest import Progress
-from rag.models import models_in_use
+from rag.inspection.models_in_use import models_in_use
+from rag.progress import Progress
 from rag.settings import Settings
-from rag.training.average import choose_share
 from rag.training.card import write_card
-from rag.training.checkpoint import Checkpoint
 from rag.training.folder import alone, check_out, put, sweep, write_whole
-from rag.training.loop import Course, Loop, weights_of
-from rag.training.material import Material
+from rag.training.learning.average import choose_share
+from rag.training.learning.checkpoint import Checkpoint
+from rag.training.learning.loop import Course, Loop, weights_of
+from rag.training.learning.student import Student
+from rag.training.lessons.material import Material
+from rag.training.lessons.sources import check_sources
 from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
 from rag.training.recalibrate import Recalibrated, as_before, calibration_of, recalibrate
 from rag.training.recipe import Recipe
 from rag.training.record import Trained
 from rag.training.reencode import reencoded
-from rag.training.sources import check_sources
-from rag.training.student import Student
 from rag.training.trainee import trainee_of, with_model
 from rag.training.verdict import Judgement, judged, ranked
 

@@ -9,13 +9,14 @@ from typing import Literal
 from rag.embedders.card import describe
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.errors import ConfigError
-from rag.model_folder import find_model
+from rag.models.folder import find_model
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.rerankers.none import NoneSettings
-from rag.settings import RetrieverSettings, Settings
+from rag.retrievers.own_index import RetrieverSettings
+from rag.settings import Settings
+from rag.training.learning.student import Student
 from rag.training.recipe import Recipe
-from rag.training.student import Student
 
 Kind = Literal["embedder", "cross-encoder", "multi-vector"]
 
@@ -38,14 +39,14 @@ class Trainee:
 
     def student(self, recipe: Recipe) -> Student:
         if self.kind == "cross-encoder":
-            from rag.training.cross_encoder import CrossEncoderStudent
+            from rag.training.learning.cross_encoder import CrossEncoderStudent
 
             return CrossEncoderStudent(self.folder, recipe, self.device)
         if self.kind == "multi-vector":
-            from rag.training.multi_vector import MultiVectorStudent
+            from rag.training.learning.multi_vector import MultiVectorStudent
 
             return MultiVectorStudent(self.folder, recipe, self.device)
-        from rag.training.bi_encoder import BiEncoder
+        from rag.training.learning.bi_encoder import BiEncoder
 
         return BiEncoder(self.folder, recipe, self.prompts, self.device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loader_samples import docx, epub, load, pdf, pptx, xlsx
+from support.loader_samples import docx, epub, load, pdf, pptx, xlsx
 
 from rag.loaders import LOADERS
 from rag.types import Document, Skipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from loader_samples import document, load, reason
+from support.loader_samples import document, load, reason
 
 from rag.types import Document, Skipped
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from loader_samples import document, load, reason
 from pydantic import ValidationError
+from support.loader_samples import document, load, reason
 
 from rag.loaders import LoaderSettings, document_id
 

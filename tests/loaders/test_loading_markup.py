@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from loader_samples import document, reason
+from support.loader_samples import document, reason
 
 # --- Markdown
 

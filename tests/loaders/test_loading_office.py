@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from loader_samples import document, docx, epub, load, page, pdf, pptx, reason, xlsx, zipped
+from support.loader_samples import document, docx, epub, load, page, pdf, pptx, reason, xlsx, zipped
 
 from rag.loaders import LoaderSettings, load_file
 from rag.types import Document

@@ -1,0 +1,1 @@
+"""Questions about an index and its settings that change nothing."""

@@ -1,0 +1,95 @@
+"""Is everything there that these settings need? Each check on its own, so that all problems show at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rag.assembly import Assembly
+from rag.errors import ConfigError, RagError
+from rag.index.fingerprint import fingerprint
+from rag.inspection.models_in_use import models_in_use
+from rag.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    ok: bool
+    detail: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Check]:
+    parts = Assembly(settings)
+    return [
+        _check("store", lambda: _store(parts)),
+        _check("embedder", lambda: _embedder(parts)),
+        _check("index", lambda: _index(parts)),
+        _check("reranker", lambda: _reranker(parts)),
+        _check("reader", lambda: _reader(parts)),
+        _check("generator", lambda: f"{parts.generator.name} is ready"),
+        # Whether it can be used is found above; this tells which it is.
+        *(Check("model", True, model.line) for model in models_in_use(settings)),
+    ]
+
+
+def _check(name: str, examination: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, examination())
+    except (RagError, OSError) as error:
+        return Check(name, False, str(error))
+
+
+def _store(parts: Assembly) -> str:
+    folder = parts.settings.store.path
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"store.path {folder} cannot be written to")
+    documents, chunks = parts.index.catalog.counts()
+    return f"{folder} can be written; {documents:,} documents, {chunks:,} chunks"
+
+
+def _embedder(parts: Assembly) -> str:
+    card = parts.embedder.card
+    vector = parts.embedder.embed_question("Is anybody there?").vector
+    if len(vector) != card.dimension:
+        raise ConfigError(f"{card.name} gave {len(vector)} dimensions, not {card.dimension}")
+    return f"{card.name} @ {card.revision}: {card.dimension} dimensions, reads {card.window} tokens"
+
+
+def _index(parts: Assembly) -> str:
+    parts.index.check_fingerprint(fingerprint(parts.embedder.card, parts.chunker))
+    parts.index.check_whole()
+    generation, (_, chunks) = parts.index.current(), parts.index.catalog.counts()
+    dense, lexical = generation.vectors.count(), generation.lexical.count()
+    if {dense, lexical} != {chunks}:
+        raise ConfigError(
+            f"the catalog has {chunks} chunks, Chroma {dense}, the lexical index {lexical}: an ingest is "
+            "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
+        )
+    return f"settings and index agree; {chunks:,} chunks in the catalog, in Chroma and in the lexical index"
+
+
+def _reader(parts: Assembly) -> str:
+    reader = parts.reader
+    if reader is None:
+        return "none: relevance alone tells whether there is an answer"
+    reader.load()
+    return reader.told
+
+
+def _reranker(parts: Assembly) -> str:
+    pipeline = parts.pipeline
+    card = pipeline.reranker.card
+    fitted = pipeline.calibration.fitted_on or "not fitted: thresholds of other rerankers do not carry over"
+    others = [f"{member.card.kind} {member.card.model}".rstrip() for member in parts.second_stage.members[1:]]
+    return (
+        f"{card.kind} {card.model}".rstrip()
+        + (f", with {', '.join(others)}" if others else "")
+        + f"; threshold {pipeline.rule.threshold:g}; calibration: {fitted}"
+    )

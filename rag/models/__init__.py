@@ -1,0 +1,1 @@
+"""Local models: their folders, what they are, and what runs them."""

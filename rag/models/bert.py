@@ -1,0 +1,105 @@
+"""A BERT, RoBERTa or XLM-RoBERTa body as its files describe it, read without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rag.errors import ModelError
+from rag.models.folder import read_json, weights_hash
+from rag.types import Floats
+
+Pooling = Literal["mean", "cls"]
+
+_GELU = {"gelu": "ERF", "gelu_new": "TANH", "gelu_pytorch_tanh": "TANH"}
+_FAMILIES = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta."}
+
+
+@dataclass(frozen=True)
+class Bert:
+    folder: Path
+    family: str
+    hidden: int
+    heads: int
+    layers: int
+    epsilon: float
+    gelu: str
+    # RoBERTa counts positions from behind its padding token's number.
+    first_position: int
+    # Questions and passages are told apart by BERT only.
+    types: int
+
+    @cached_property
+    def _weights(self) -> Any:
+        from safetensors import safe_open
+
+        return safe_open(str(self.folder / "model.safetensors"), "numpy")
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._weights.keys())
+
+    @cached_property
+    def _prefix(self) -> str:
+        """A body under a head has its family's name before its weights."""
+        prefix = _FAMILIES[self.family]
+        return prefix if f"{prefix}embeddings.word_embeddings.weight" in self.names else ""
+
+    def body(self, name: str) -> Floats:
+        return self.head(self._prefix + name)
+
+    def head(self, name: str) -> Floats:
+        return np.asarray(self._weights.get_tensor(name), np.float32)
+
+
+def network_hash(folder: Path) -> str:
+    """Stands for the weights and for the shape that they are put into."""
+    shape = (folder / "config.json").read_bytes()
+    return hashlib.sha256(weights_hash(folder).encode() + shape).hexdigest()[:16]
+
+
+def why_not_bert(folder: Path) -> str:
+    """The reason why this model cannot be read here; empty where it can."""
+    config = read_json(folder / "config.json")
+    if (family := config.get("model_type")) not in _FAMILIES:
+        return f"its model_type is {family!r}, not one of {', '.join(_FAMILIES)}"
+    if config.get("hidden_act") not in _GELU:
+        return f"its hidden_act is {config.get('hidden_act')!r}, not gelu"
+    if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+        return "its positions or its attention are of another kind"
+    if not (folder / "model.safetensors").exists():
+        return "it has no model.safetensors"
+    return _why_not_read(folder)
+
+
+def _why_not_read(folder: Path) -> str:
+    bert = read_bert(folder)
+    try:
+        bert.body("embeddings.LayerNorm.weight")
+    except Exception as error:  # noqa: BLE001 - safetensors raises its own kind, numpy another for bfloat16
+        return f"its weights cannot be read without torch ({error})"
+    return ""
+
+
+def read_bert(folder: Path) -> Bert:
+    config: dict[str, Any] = read_json(folder / "config.json")
+    roberta = config["model_type"] != "bert"
+    try:
+        return Bert(
+            folder=folder,
+            family=config["model_type"],
+            hidden=int(config["hidden_size"]),
+            heads=int(config["num_attention_heads"]),
+            layers=int(config["num_hidden_layers"]),
+            epsilon=float(config["layer_norm_eps"]),
+            gelu=_GELU[config["hidden_act"]],
+            first_position=int(config.get("pad_token_id", 1)) + 1 if roberta else 0,
+            types=1 if roberta else int(config.get("type_vocab_size", 2)),
+        )
+    except KeyError as error:
+        raise ModelError(f"{folder / 'config.json'} does not say {error}") from error

@@ -1,0 +1,34 @@
+"""report.html: a run on one page that needs nothing but a browser.
+
+Documents are hostile: everything is escaped, and the page's own policy lets nothing load or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rag.runs.journal import AnswerLine
+from rag.runs.questions import AskedQuestion
+
+
+def report_html(
+    record: dict[str, Any], questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]
+) -> str:
+    """`record` is what stands in run.json, `answers` the lines of answers.jsonl in the questions' order."""
+    entries = list(zip(questions, answers, strict=True))
+    return render("report.html.j2", record=record, entries=entries)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page in which all that the values say is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # 30 ms that other commands need not pay
+
+    environment = Environment(
+        loader=PackageLoader("rag"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

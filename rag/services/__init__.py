@@ -1,0 +1,1 @@
+"""Hosted services: accounts, one bounded POST, one client, and the word that forbids them all."""

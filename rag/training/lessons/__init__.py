@@ -1,0 +1,1 @@
+"""From questions and documents to what a model learns from."""

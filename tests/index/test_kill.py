@@ -1,0 +1,78 @@
+"""An ingest, a removal and a rebuild survive SIGKILL after any of their steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from support.places import ROOT, SUPPORT, TESTS
+
+ADDED = "embed_passages put_embeddings mark_dirty _add add commit clear_dirty sweep"
+# What each operation must have been killed after, at the least.
+STEPS = {
+    "ingest": f"_create identity announce get_or_create_collection __init__ set_meta {ADDED}",
+    "replace": f"{ADDED} delete forget_files",
+    "remove": "forget_files commit delete clear_dirty sweep",
+    "rebuild": "get_or_create_collection _add add switch sweep delete_collection",
+    "rebuild --embed": "embed_passages put_embeddings _add add replace_all sweep delete_collection",
+}
+SHARES = (["replace", "rebuild --embed"], ["ingest", "remove", "rebuild"])
+
+
+Reports = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def reports() -> Reports:
+    """All operations killed at the first and the last step of each kind, but opening the index only once."""
+    return killed("some")
+
+
+def killed(extent: str) -> Reports:
+    """Two processes side by side, each with its share of the operations."""
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(partial(killed_in_turn, extent), SHARES)
+    return first | second
+
+
+def killed_in_turn(extent: str, operations: list[str]) -> Reports:
+    with TemporaryDirectory(prefix="rag-kill-") as work:
+        done = subprocess.run(
+            [sys.executable, str(SUPPORT / "killing.py"), work, extent, *operations],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{TESTS}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    report: Reports = json.loads(done.stdout)
+    return report
+
+
+def problems(operation: str, reports: Reports) -> dict[str, list[str]]:
+    return {
+        f"{step['step']} {step['name']}": step["problems"] for step in reports[operation] if step["problems"]
+    }
+
+
+@pytest.mark.parametrize("operation", STEPS)
+def test_killed_after_any_step_the_next_run_makes_the_index_whole(operation: str, reports: Reports) -> None:
+    """Same rows, same ids in Chroma and tantivy, same answers, nothing embedded twice, no mixture to read."""
+    assert problems(operation, reports) == {}
+    assert {step["name"] for step in reports[operation]} >= {*STEPS[operation].split()}
+
+
+@pytest.mark.slow
+def test_killed_after_every_single_step_the_next_run_makes_the_index_whole() -> None:
+    reports = killed("every")
+    assert {operation: problems(operation, reports) for operation in STEPS} == {
+        operation: {} for operation in STEPS
+    }
+    assert sum(map(len, reports.values())) > 100
