@@ -5,19 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from rag import __version__
 from rag.api import Rag
 from rag.index.catalog import Catalog
-from rag.second_stage.guards.price import Price
-from rag.runs.journal import AnswerLine
 from rag.runs.questions import AskedQuestion
 from rag.settings import public
 
@@ -56,16 +51,6 @@ def provenance(rag: Rag, questions: Sequence[AskedQuestion]) -> dict[str, Any]:
         },
         **made_by,
     }
-
-
-
-
-
-
-
-
-
-
 
 
 def _models(rag: Rag) -> dict[str, Any]:

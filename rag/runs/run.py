@@ -16,14 +16,14 @@ from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
 from rag.errors import ConfigError, RagError, ServiceError
 from rag.generators.openai import OpenAIGeneratorSettings
-from rag.second_stage.guards.price import Price
 from rag.progress import Progress, silent
+from rag.retrievers.own_index import RetrieverSettings
 from rag.runs.journal import AnswerLine, Journal, makeshift
-from rag.runs.questions import AskedQuestion, read_questions
 from rag.runs.outcomes import counts, outcomes, spent, stage_times
 from rag.runs.provenance import provenance
+from rag.runs.questions import AskedQuestion, read_questions
 from rag.runs.report import report_html
-from rag.retrievers.own_index import RetrieverSettings
+from rag.second_stage.guards.price import Price
 from rag.settings import Settings
 from rag.types import IngestReport
 

@@ -1,0 +1,1 @@
+"""A config-driven run: questions in, answers, a record and a report out."""
