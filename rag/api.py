@@ -34,7 +34,7 @@ class Rag:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.load()
-        self.parts = Assembly(self.settings)
+        self.assembly = Assembly(self.settings)
         self._building = Lock()
 
     @classmethod
@@ -50,7 +50,7 @@ class Rag:
     @property
     def pipeline(self) -> Pipeline:
         with self._building:
-            return self.parts.pipeline
+            return self.assembly.pipeline
 
     # --- questions ------------------------------------------------------------------------
 
@@ -78,19 +78,19 @@ class Rag:
         return self.pipeline.rerank(encoded, candidates)
 
     def feedback(self, answer: Answer, *, good: bool, note: str = "") -> Feedback:
-        """Keeps the user's verdict on an answer; of a refusal, whether refusing was right."""
+        """Keeps what the user thinks of an answer; of a refusal, whether refusing was right."""
         return add_feedback(self.settings.store.path / FILE, judge(answer, good, note))
 
     # --- documents ------------------------------------------------------------------------
 
     def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
-        return self.parts.ingestor(progress).ingest([Path(path) for path in paths], prune)
+        return self.assembly.ingestor(progress).ingest([Path(path) for path in paths], prune)
 
     def remove(self, *sources: str) -> list[str]:
-        return self.parts.ingestor().remove(sources)
+        return self.assembly.ingestor().remove(sources)
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
-        return self.parts.ingestor(progress).rebuild(embed)
+        return self.assembly.ingestor(progress).rebuild(embed)
 
 
 _opened: dict[Settings, Rag] = {}

@@ -1,4 +1,4 @@
-"""Users' verdicts on answers: one JSON line each, in a file of the index folder that only grows."""
+"""Users' feedback on answers: one JSON line each, in a file of the index folder that only grows."""
 
 from __future__ import annotations
 

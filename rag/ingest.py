@@ -1,7 +1,7 @@
 """A document's way into the index: find → read → cut → embed → store, and out again.
 
 The order makes it safe to kill: embeddings into the cache, the ids noted as dirty, vectors and
-words into the derived indexes, and last the ledger's row, which makes the document visible and its
+words into the derived indexes, and last the catalog's row, which makes the document visible and its
 former version invisible in one transaction. What was under way when a process died, the next
 writer finds among the dirty ids and settles from the catalog.
 """
@@ -90,11 +90,11 @@ class Ingestor:
     def _named(self, names: Sequence[str]) -> dict[str, str]:
         """Source and file of each document that is meant by its own name, its file's or a folder's."""
         anchor = Anchor.of(self._index.folder, self._catalog)
-        ledger = self._catalog.sources()
+        sources = self._catalog.sources()
         chosen: dict[str, str] = {}
         for name in names:
             meant = {name.rstrip("/"), anchor.source(Path(name))}
-            matches = {source: file for source, file in ledger if _is_within(source, file, meant)}
+            matches = {source: file for source, file in sources if _is_within(source, file, meant)}
             if not matches:
                 raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
             chosen |= matches
@@ -119,13 +119,13 @@ class Ingestor:
     # --- files ----------------------------------------------------------------------------
 
     def _find(self, paths: Sequence[Path], anchor: Anchor, prune: bool) -> Iterator[Path | Skipped]:
-        """With `prune`, a path that is gone from the disk but known to the ledger is no mistake."""
-        ledger = self._catalog.sources()
+        """With `prune`, a path that is gone from the disk but known to the catalog is no mistake."""
+        sources = self._catalog.sources()
         there = [
             path
             for path in paths
             if path.exists()
-            or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in ledger))
+            or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in sources))
         ]
         yield from find_files(there, self._loaders)
 

@@ -16,7 +16,7 @@ from rag.filters import Where
 from rag.protocols import Embedder, Generator, Reranker, Retriever
 from rag.second_stage.rank import Calibrations, rerank
 from rag.selection import Rule, select
-from rag.trace import ledger, refused
+from rag.trace import refused, trace_candidates
 from rag.types import (
     Answer,
     Candidate,
@@ -111,14 +111,16 @@ class Pipeline:
         if self.reader is None or not found.passages:
             return found
         timer = _Timer()
-        verdict = self.reader.read(question.text, found.passages)
-        kept = () if verdict.refuses else found.passages
+        reading = self.reader.read(question.text, found.passages)
+        kept = () if reading.refuses else found.passages
         trace = replace(
             found.trace,
             stages=(*found.trace.stages, timer.stage("read", len(kept))),
-            read=verdict,
-            ledger=refused(found.trace.ledger, verdict) if verdict.refuses else found.trace.ledger,
-            notes=(*found.trace.notes, *_read_notes(verdict)),
+            read=reading,
+            candidates=refused(found.trace.candidates, reading)
+            if reading.refuses
+            else found.trace.candidates,
+            notes=(*found.trace.notes, *_read_notes(reading)),
         )
         return SearchResult(found.question, kept, trace)
 
@@ -153,7 +155,7 @@ class Pipeline:
             embedder=self.embedder.card.name,
             retriever=self.retriever.name,
             rerank=reranked,
-            ledger=ledger(passages, selection),
+            candidates=trace_candidates(passages, selection),
             notes=self._notes(reranked),
         )
         return SearchResult(question.text, selection.kept, trace)
@@ -202,11 +204,11 @@ class Pipeline:
         return tuple(notes)
 
 
-def _read_notes(verdict: ReadTrace) -> Iterator[str]:
-    if verdict.status == "skipped":
-        yield f"the reader did not read: {verdict.reason}"
-    if verdict.cut:
-        yield f"{verdict.cut} passages were cut to the reader's window"
+def _read_notes(reading: ReadTrace) -> Iterator[str]:
+    if reading.status == "skipped":
+        yield f"the reader did not read: {reading.reason}"
+    if reading.cut:
+        yield f"{reading.cut} passages were cut to the reader's window"
 
 
 def _is_refusal(text: str) -> bool:

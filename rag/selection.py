@@ -55,7 +55,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def _reason_against(passage: Passage, kept: Sequence[Passage], best: float, rule: Rule) -> str:
-    threshold = next((t for reader, t in rule.thresholds if reader == passage.reader), rule.threshold)
+    threshold = next((t for scorer, t in rule.thresholds if scorer == passage.scorer), rule.threshold)
     if passage.relevance < threshold:
         return f"relevance {passage.relevance:.3f} is below the threshold {threshold:.3f}"
     if rule.ratio is not None and passage.relevance < rule.ratio * best:

@@ -170,7 +170,7 @@ class Scores:
     truncated: pairs cut to the window. encoded: passages encoded on the spot. cached: not read anew.
     units, tokens: what the service billed; cost: in money, where a price is known.
     Where `ranks` is False, the first stage's order stands.
-    Where not all were read by the one who was asked, `readers` tells who read, best first, and `by`
+    Where not all were read by the one who was asked, `scorers` tells who did, best first, and `by`
     for each candidate which of them did. What a better reader has read ranks above what it has not.
     """
 
@@ -184,7 +184,7 @@ class Scores:
     cached: int = 0
     status: RerankStatus = "ok"
     reason: str = ""
-    readers: tuple[RerankerCard, ...] = ()
+    scorers: tuple[RerankerCard, ...] = ()
     by: tuple[int, ...] = ()
 
 
@@ -192,7 +192,7 @@ class Scores:
 class Passage:
     """A candidate with its raw rerank score, its logit (what is sorted on) and its relevance.
 
-    `reader` is who scored it; None is whoever scores in this pipeline.
+    `scorer` is who scored it; None is whoever scores in this pipeline.
     """
 
     candidate: Candidate
@@ -200,7 +200,7 @@ class Passage:
     logit: float
     relevance: float
     rank: int
-    reader: RerankerCard | None = None
+    scorer: RerankerCard | None = None
 
     @property
     def chunk(self) -> Chunk:
@@ -316,7 +316,7 @@ class GenerateTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRow:
+class CandidateTrace:
     """The way of one candidate through the stages. `kept` is False exactly where `reason` says why."""
 
     id: str
@@ -343,7 +343,7 @@ class Trace:
     rerank: RerankTrace | None = None
     read: ReadTrace | None = None
     generate: GenerateTrace | None = None
-    ledger: tuple[LedgerRow, ...] = ()
+    candidates: tuple[CandidateTrace, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from rag.calibration import sigmoid
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.models import token_bits
-from rag.models.cross_encoder import load_pairs
+from rag.models.cross_encoder import load_cross_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def table(cases: Sequence[Case]) -> str:
 
 def with_reader(cases: Sequence[Case], model: Path) -> str:
     """Told apart: one half lies between them. Ranked: the answer is above the other."""
-    pairs = load_pairs(model, "auto", "auto", None)
+    pairs = load_cross_encoder(model, "auto", "auto", None)
     lines = ["| | question | the answer | the other | |", "|---|---|---|---|---|"]
     for case in cases:
         good, bad = map(sigmoid, pairs.score(case.question, [case.answers, case.other], None, 1024)[0])

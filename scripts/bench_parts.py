@@ -107,7 +107,7 @@ def build(corpus: str, count: str, work: str) -> Measured:
     grow(passages_of(Path(corpus), 3000), Path(work), [size // 2, size], rates.__setitem__)
     index = Path(work) / "index"
     catalog = sum(f.stat().st_size for f in index.glob("catalog.sqlite*")) / size / 1000
-    text = Rag(_whole(work)).parts.index.catalog.text_bytes() / size / 1000
+    text = Rag(_whole(work)).assembly.index.catalog.text_bytes() / size / 1000
     return {"rates": list(rates.values()), "catalog_kb": catalog, "text_kb": text}
 
 
@@ -128,7 +128,7 @@ def search(work: str, questions: str) -> Measured:
 
     def timed(question: str) -> float:
         begun = time.perf_counter()
-        assert rag.search(question).trace.ledger
+        assert rag.search(question).trace.candidates
         return (time.perf_counter() - begun) * 1000
 
     with ThreadPoolExecutor(16) as threads:
@@ -147,12 +147,12 @@ def search(work: str, questions: str) -> Measured:
 def late_interaction(work: str, questions: str) -> Measured:
     """The default reranker on 50 and on 500 candidates, bits read from the index."""
     rag = Rag(_whole(work))
-    catalog = rag.parts.index.catalog
-    reranker = LateInteractionSettings().build(Parts(catalog, rag.parts.token_encoder))
+    catalog = rag.assembly.index.catalog
+    reranker = LateInteractionSettings().build(Parts(catalog, rag.assembly.token_encoder))
     asked = [
         Question(text, vectors)
         for text, vectors in zip(
-            _lines(questions), rag.parts.embedder.embed_questions(_lines(questions)), strict=True
+            _lines(questions), rag.assembly.embedder.embed_questions(_lines(questions)), strict=True
         )
     ]
     chunks = next(catalog.all_chunks(20_000))

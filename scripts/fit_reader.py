@@ -31,7 +31,7 @@ from train_reader import Config, held_out_questions
 from rag import Rag
 from rag.answers.reader import Scale, evidence
 from rag.calibration import sigmoid
-from rag.models.cross_encoder import Pairs, load_pairs
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.shipped import handbook
 from rag.types import Passage
 
@@ -72,7 +72,7 @@ class Read:
 
 def main() -> None:
     options = _options()
-    pairs = load_pairs(options.reader, "auto", "auto", None)
+    pairs = load_cross_encoder(options.reader, "auto", "auto", None)
     held = held_out_questions(options.reader, Config())
     fitted = {name: _read(pairs, _halves(options, name, split, held)) for name, split in FITTED_ON}
     fitted["train/wikiqa"] = _read(pairs, _wikiqa(options.data, options.work))
@@ -131,7 +131,7 @@ def refused(truth: NDArray[np.bool_], scores: Numbers) -> float:
     return float((scores[~truth] < np.quantile(scores[truth], 1 - ANSWERED)).mean())
 
 
-def milliseconds(pairs: Pairs, asked: Sequence[Asked]) -> float:
+def milliseconds(pairs: CrossEncoder, asked: Sequence[Asked]) -> float:
     taken = []
     for one in asked[:100]:
         start = time.perf_counter()
@@ -140,7 +140,7 @@ def milliseconds(pairs: Pairs, asked: Sequence[Asked]) -> float:
     return float(np.median(taken) * 1000)
 
 
-def _read(pairs: Pairs, asked: Iterable[Asked]) -> Read:
+def _read(pairs: CrossEncoder, asked: Iterable[Asked]) -> Read:
     rows = []
     for one in asked:
         values, _ = pairs.score(one.question, [p.chunk.reading for p in one.passages], None, 1024)

@@ -70,13 +70,13 @@ def table(results: dict[str, dict[str, float]]) -> str:
 def _systems(rag: Rag, with_floats: bool) -> dict[str, System]:
     systems: dict[str, System] = {}
     for mode in MODES:
-        first = IndexRetriever(rag.parts.index, mode, top_n=50, rrf_k=60)
+        first = IndexRetriever(rag.assembly.index, mode, top_n=50, rrf_k=60)
         systems[mode] = _first_stage(first)
     for mode in MODES:
-        first = IndexRetriever(rag.parts.index, mode, top_n=50, rrf_k=60)
+        first = IndexRetriever(rag.assembly.index, mode, top_n=50, rrf_k=60)
         systems[f"{mode} + late"] = _late_alone(rag, first, "1bit")
         systems[f"{mode} + late + evidence"] = _with_evidence(rag, first, "1bit")
-    hybrid = IndexRetriever(rag.parts.index, "hybrid", top_n=50, rrf_k=60)
+    hybrid = IndexRetriever(rag.assembly.index, "hybrid", top_n=50, rrf_k=60)
     systems["hybrid + evidence alone"] = _evidence_alone(rag, hybrid)
     if with_floats:
         systems["hybrid + late (float)"] = _late_alone(rag, hybrid, "float")
@@ -104,7 +104,7 @@ def _late_alone(rag: Rag, first: IndexRetriever, precision: str) -> System:
 
 def _with_evidence(rag: Rag, first: IndexRetriever, precision: str) -> System:
     reranker = _late(rag, precision)
-    calibration = find_calibration(reranker.card, rag.parts.embedder.card, None)
+    calibration = find_calibration(reranker.card, rag.assembly.embedder.card, None)
 
     def system(question: Question) -> Ranking:
         passages, _ = rerank(reranker, calibration, question, first.retrieve(question))
@@ -115,7 +115,7 @@ def _with_evidence(rag: Rag, first: IndexRetriever, precision: str) -> System:
 
 def _evidence_alone(rag: Rag, first: IndexRetriever) -> System:
     reranker = FirstStageOrder()
-    calibration = find_calibration(reranker.card, rag.parts.embedder.card, None)
+    calibration = find_calibration(reranker.card, rag.assembly.embedder.card, None)
 
     def system(question: Question) -> Ranking:
         passages, _ = rerank(reranker, calibration, question, first.retrieve(question))
@@ -126,7 +126,7 @@ def _evidence_alone(rag: Rag, first: IndexRetriever) -> System:
 
 def _late(rag: Rag, precision: str):  # type: ignore[no-untyped-def]  # the class is the part's own matter
     settings = LateInteractionSettings.model_validate({"precision": precision})
-    return settings.build(Parts(rag.parts.index.catalog, rag.parts.token_encoder))
+    return settings.build(Parts(rag.assembly.index.catalog, rag.assembly.token_encoder))
 
 
 def _ndcg(collection: Collection, run: dict[str, dict[str, float]]) -> float:

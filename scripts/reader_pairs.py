@@ -249,7 +249,7 @@ def _judged(source: Source, id_: str, rng: random.Random) -> Group | None:
 
 
 def _wiki(source: Source, id_: str, rng: random.Random) -> Group | None:
-    """Sentences judged one by one, as the passage they came from: whether it answers, and without them."""
+    """BiEncoder judged one by one, as the passage they came from: whether it answers, and without them."""
     asked, grades = source.questions[id_], source.grades[id_]
     if len(grades) < 2:
         return None

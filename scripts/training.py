@@ -77,7 +77,7 @@ def judgement(name: str, options: argparse.Namespace, progress: Progress) -> dic
     dataset = Dataset.load(Path(folder), split or "test")
     questions = dataset.labelled
     rag = open_for(Settings(), dataset, options.indexes, progress)
-    named = naming((source for source, _ in rag.parts.index.catalog.sources()), dataset.judged)
+    named = naming((source for source, _ in rag.assembly.index.catalog.sources()), dataset.judged)
     before = ranked(rag, questions, named, progress)
     out: Path = options.work / "model"
     settings = with_model(rag.settings, trainee_of(rag.settings), out, out / CALIBRATION)

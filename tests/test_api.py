@@ -106,8 +106,8 @@ def test_a_filter_on_a_misspelt_key_is_an_error(brief: Rag) -> None:
 def test_the_stages_can_be_called_on_their_own(brief: Rag) -> None:
     found = brief.retrieve(QUESTIONS[0])
     passages, trace = brief.rerank(QUESTIONS[0], found)
-    ledger = brief.search(QUESTIONS[0]).trace.ledger
-    assert [(p.chunk.id, p.relevance) for p in passages] == [(row.id, row.relevance) for row in ledger]
+    rows = brief.search(QUESTIONS[0]).trace.candidates
+    assert [(p.chunk.id, p.relevance) for p in passages] == [(row.id, row.relevance) for row in rows]
     assert trace.kind == "late-interaction"
 
 

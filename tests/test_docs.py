@@ -26,7 +26,16 @@ from rag.inspection.status import read_status
 from rag.inspection.why import why
 from rag.runs.run import RunSummary
 from rag.settings import _models
-from rag.types import Citation, GenerateTrace, IngestReport, LedgerRow, ReadTrace, RerankTrace, Skipped, Trace
+from rag.types import (
+    CandidateTrace,
+    Citation,
+    GenerateTrace,
+    IngestReport,
+    ReadTrace,
+    RerankTrace,
+    Skipped,
+    Trace,
+)
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
@@ -124,9 +133,9 @@ def test_ask_and_search_are_documented(handbook: Rag, documented: Mapping[str, s
         ("rerank", RerankTrace),
         ("read", ReadTrace),
         ("generate", GenerateTrace),
-        ("ledger row", LedgerRow),
+        ("candidate", CandidateTrace),
         ("run", RunSummary),
-        ("verdict", Feedback),
+        ("feedback entry", Feedback),
         ("model", Model),
     ],
 )

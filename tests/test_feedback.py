@@ -1,4 +1,4 @@
-"""Verdicts on answers: nothing is lost or mixed, whoever writes at once and whoever is killed."""
+"""Feedback on answers: nothing is lost or mixed, whoever writes at once and whoever is killed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "index" / FILE
 
 
-def verdict(question: str, good: bool = True) -> Feedback:
+def given(question: str, good: bool = True) -> Feedback:
     passage = JudgedPassage("a.md", 10, 21, "naïve\u2028 “x”\n", 0.5, True)
     return Feedback("2026-01-01T00:00:00+00:00", question, good, True, (passage,), "so\nso")
 
@@ -87,7 +87,7 @@ def test_a_refusal_can_be_judged_both_ways(handbook: Rag) -> None:
     ]
 
 
-def test_an_answer_and_its_json_give_the_same_verdict(handbook: Rag) -> None:
+def test_an_answer_and_its_json_give_the_same_given(handbook: Rag) -> None:
     answer = handbook.ask(QUESTION)
     told = json.dumps(answer_json(answer) | {"_id": "q1"}).encode()
     assert replace(judge_json(told, good=False, note="no"), time="") == replace(
@@ -112,7 +112,7 @@ def test_rag_keeps_it_in_the_index_folder(handbook: Rag, tmp_path: Path) -> None
 
 def test_any_text_comes_back_as_it_was(path: Path) -> None:
     strange = "half a name \udc80, a null \0, a line\u2028end, “ü” 🙂"
-    kept = [add_feedback(path, verdict(question)) for question in ("plain", strange, "")]
+    kept = [add_feedback(path, given(question)) for question in ("plain", strange, "")]
     assert read_feedback(path) == kept
     assert path.read_bytes().count(b"\n") == 3
 
@@ -123,7 +123,7 @@ def test_any_text_comes_back_as_it_was(path: Path) -> None:
 def test_threads_lose_nothing_of_each_other(path: Path) -> None:
     asked = [f"question {number}" for number in range(80)]
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda question: add_feedback(path, verdict(question)), asked))
+        list(threads.map(lambda question: add_feedback(path, given(question)), asked))
     assert sorted(questions(path)) == sorted(asked)
 
 
@@ -140,10 +140,10 @@ def test_who_hangs_with_the_file_in_hand_is_not_waited_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rag.feedback, "_PATIENCE_S", 0.01)
-    add_feedback(path, verdict("before"))
+    add_feedback(path, given("before"))
     with FileLock(path.with_suffix(".lock")), pytest.raises(LockedError, match=r"feedback\.jsonl"):
-        add_feedback(path, verdict("lost"))
-    add_feedback(path, verdict("after"))
+        add_feedback(path, given("lost"))
+    add_feedback(path, given("after"))
     assert questions(path) == ["before", "after"]
 
 
@@ -155,7 +155,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_finished(path: Path) -> None:
         assert process.stdout
         said = [process.stdout.readline() for _ in range(20)][-1]
         process.kill()
-    add_feedback(path, verdict("after"))
+    add_feedback(path, given("after"))
     found = questions(path)
     assert found[: int(said) + 1] == [f"killed {number}" for number in range(int(said) + 1)]
     assert found[-1] == "after"
@@ -165,36 +165,36 @@ def test_a_killed_writer_loses_nothing_that_it_had_finished(path: Path) -> None:
 def test_a_torn_line_is_named_and_never_glued_to_the_next(
     path: Path, cut: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add_feedback(path, verdict("before"))
+    add_feedback(path, given("before"))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:cut])
-    add_feedback(path, verdict("after"))
+    add_feedback(path, given("after"))
     assert questions(path) == ["before", "after"]
     assert f"{path} line 2 cannot be read" in caplog.text
     assert "before" not in caplog.text, "a question is nobody's business in a log"
 
 
 def test_a_last_line_that_lacks_only_its_end_counts(path: Path) -> None:
-    add_feedback(path, verdict("before"))
+    add_feedback(path, given("before"))
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
     assert questions(path) == ["before"]
-    add_feedback(path, verdict("after"))
+    add_feedback(path, given("after"))
     assert questions(path) == ["before", "after"]
 
 
 def test_lines_that_are_something_else_are_named_by_number(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add_feedback(path, verdict("one"))
+    add_feedback(path, given("one"))
     others = [
         b"{}",
         b"[]",
         b"\xff",
         b"[" * 100_000,
-        json.dumps(asdict(verdict("x")) | {"good": "who knows"}).encode(),
+        json.dumps(asdict(given("x")) | {"good": "who knows"}).encode(),
     ]
     path.write_bytes(path.read_bytes() + b"\n\n".join(others) + b"\n")
-    add_feedback(path, verdict("two"))
+    add_feedback(path, given("two"))
     assert questions(path) == ["one", "two"]
     assert [f"line {number} " in caplog.text for number in (1, 2, 4, 6, 8, 10, 11)] == [
         False,
@@ -206,7 +206,7 @@ def test_lines_that_are_something_else_are_named_by_number(
 def test_a_folder_that_cannot_be_written_is_told_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"store\.path"):
-        add_feedback(tmp_path / "file" / FILE, verdict("lost"))
+        add_feedback(tmp_path / "file" / FILE, given("lost"))
 
 
 def test_a_file_that_is_not_there_is_told(path: Path) -> None:

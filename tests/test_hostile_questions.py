@@ -111,7 +111,7 @@ def test_any_other_question_gets_a_normal_answer(small: SmallIndex, text: str) -
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_models_read_any_question(handbook: Rag, name: str) -> None:
     result = handbook.search(ODD[name])
-    assert len(result.trace.ledger) == 50
+    assert len(result.trace.candidates) == 50
     assert json.dumps(search_json(result), allow_nan=False).encode()
 
 

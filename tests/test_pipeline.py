@@ -44,7 +44,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallIndex:
 
 def without_times(trace: Trace) -> object:
     return (
-        trace.ledger,
+        trace.candidates,
         trace.rerank,
         trace.generate,
         trace.notes,
@@ -121,8 +121,8 @@ def test_the_trace_has_every_stage_with_its_time_and_its_count(handbook: Rag) ->
     assert [stage.name for stage in trace.stages] == ["encode", "retrieve", "rerank", "select", "generate"]
     assert all(stage.ms >= 0 for stage in trace.stages)
     counts = {stage.name: stage.count for stage in trace.stages}
-    assert counts["retrieve"] == counts["rerank"] == len(trace.ledger) == 50
-    assert counts["select"] == sum(row.kept for row in trace.ledger) <= 5
+    assert counts["retrieve"] == counts["rerank"] == len(trace.candidates) == 50
+    assert counts["select"] == sum(row.kept for row in trace.candidates) <= 5
     assert (trace.embedder, trace.retriever) == ("sentence-transformers/all-MiniLM-L6-v2", "hybrid")
     assert trace.rerank is not None
     assert (trace.rerank.kind, trace.rerank.status, trace.rerank.encoded) == ("late-interaction", "ok", 0)
@@ -140,7 +140,7 @@ def test_every_candidate_is_in_the_ledger_either_kept_or_with_the_reason_why_not
     handbook: Rag, question: str
 ) -> None:
     result = handbook.search(question)
-    rows = result.trace.ledger
+    rows = result.trace.candidates
     assert sorted(row.id for row in rows) == sorted(c.chunk.id for c in handbook.retrieve(question))
     assert all(row.kept == (row.reason == "") for row in rows)
     assert {row.id for row in rows if row.kept} == {p.chunk.id for p in result.passages}
@@ -224,10 +224,10 @@ def test_sixteen_threads_get_the_answers_that_one_gets(handbook_settings: Settin
         assert (one.text, one.citations) == (other.text, other.citations)
         assert [p.chunk for p in one.passages] == [p.chunk for p in other.passages]
         # Questions that share a batch are rounded otherwise, in bf16 in the third digit.
-        relevance = [row.relevance for row in sorted(one.trace.ledger, key=lambda row: row.id)]
-        assert [row.relevance for row in sorted(other.trace.ledger, key=lambda row: row.id)] == pytest.approx(
-            relevance, abs=0.02
-        )
+        relevance = [row.relevance for row in sorted(one.trace.candidates, key=lambda row: row.id)]
+        assert [
+            row.relevance for row in sorted(other.trace.candidates, key=lambda row: row.id)
+        ] == pytest.approx(relevance, abs=0.02)
 
 
 # --- stages on their own -------------------------------------------------------------------

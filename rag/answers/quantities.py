@@ -40,7 +40,7 @@ _SPELLED: dict[str, Decimal] = {word: Decimal(value) for value, word in enumerat
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Quantity:
     """`needs`: any one of these in the evidence supports it. `shows`: what it supports as evidence."""
 
     needs: frozenset[Token]
@@ -49,17 +49,17 @@ class Figure:
 
 def unsupported(claim: str, evidence: str) -> bool:
     """Whether the claim states a number, date or time that the evidence does not."""
-    shown = {token for figure in figures(evidence) for token in figure.shows}
+    shown = {token for quantity in quantities(evidence) for token in quantity.shows}
     shown |= {_SPELLED[word] for word in re.findall(r"[a-z]+", evidence.casefold()) if word in _SPELLED}
-    return any(not figure.needs & shown for figure in figures(claim))
+    return any(not quantity.needs & shown for quantity in quantities(claim))
 
 
-def figures(text: str) -> Iterator[Figure]:
+def quantities(text: str) -> Iterator[Quantity]:
     for match in _FIGURE.finditer(_MINUS.sub("-", text)):
         yield from _read(match)
 
 
-def _read(match: re.Match[str]) -> Iterator[Figure]:
+def _read(match: re.Match[str]) -> Iterator[Quantity]:
     get = match.groupdict().get
     if iso := get("iso"):
         year, month, day = map(int, iso.split("-"))
@@ -82,33 +82,33 @@ def _month(name: str) -> int:
     return next(place for place, month in enumerate(_MONTHS, 1) if month[:3] == name[:3])
 
 
-def _date(orders: list[tuple[int, int]], year: int | None) -> Iterator[Figure]:
+def _date(orders: list[tuple[int, int]], year: int | None) -> Iterator[Quantity]:
     """A date without a year supports one with it, if the year itself is supported too."""
     days = [f"{month}-{day}" for month, day in orders]
     numbers = {Decimal(part) for order in orders for part in order}
     partial = {f"any {day}" for day in days}
     if year is None:
-        yield Figure(frozenset(partial), frozenset(partial | {f"yearless {day}" for day in days} | numbers))
+        yield Quantity(frozenset(partial), frozenset(partial | {f"yearless {day}" for day in days} | numbers))
         return
     full: set[Token] = {f"{year}-{day}" for day in days}
-    yield Figure(frozenset(full | {f"yearless {day}" for day in days}), frozenset(full | partial | numbers))
-    yield Figure(frozenset({Decimal(year)}), frozenset({Decimal(year)}))
+    yield Quantity(frozenset(full | {f"yearless {day}" for day in days}), frozenset(full | partial | numbers))
+    yield Quantity(frozenset({Decimal(year)}), frozenset({Decimal(year)}))
 
 
-def _time(clock: str, half: str | None) -> Figure:
+def _time(clock: str, half: str | None) -> Quantity:
     hour, *rest = map(int, clock.split(":"))
     minutes = rest or [0]
     written = ":".join(map(str, [hour, *minutes]))
     if half is None:
-        return Figure(frozenset({written}), frozenset({written}))
+        return Quantity(frozenset({written}), frozenset({written}))
     hour24 = hour % 12 + (12 if half in "pP" else 0)
     meant = ":".join(map(str, [hour24, *minutes]))
-    return Figure(frozenset({meant}), frozenset({meant, written, Decimal(hour)}))
+    return Quantity(frozenset({meant}), frozenset({meant, written, Decimal(hour)}))
 
 
-def _number(written: str) -> Figure:
+def _number(written: str) -> Quantity:
     values = frozenset(_values(written))
-    return Figure(values, values)
+    return Quantity(values, values)
 
 
 def _values(written: str) -> Iterator[Token]:

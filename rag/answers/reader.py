@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 from rag.calibration import log_odds, sigmoid
 from rag.errors import ConfigError, InputError, ModelError
 from rag.models.choice import Precision, Runtime
-from rag.models.cross_encoder import Pairs, load_pairs
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.models.folder import find_model
 from rag.models.local_model import LocalModel
 from rag.types import Passage, ReadTrace
@@ -125,10 +125,10 @@ class CrossEncoderReader:
         self._model.score("Is anybody there?", ["Somebody is there."], None, self._settings.batch_tokens)
 
     @cached_property
-    def _model(self) -> Pairs:
+    def _model(self) -> CrossEncoder:
         s = self._settings
         with _named(s.model):
-            return load_pairs(self._folder, s.runtime, s.precision, s.device)
+            return load_cross_encoder(self._folder, s.runtime, s.precision, s.device)
 
 
 def evidence(relevances: Sequence[float], values: Sequence[float]) -> tuple[float, float]:

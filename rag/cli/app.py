@@ -99,29 +99,29 @@ def feedback(
         Path | None,
         typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="ANSWER"),
     ] = None,
-    good: Annotated[bool | None, typer.Option("--good/--bad", help="Your verdict on it.")] = None,
+    good: Annotated[bool | None, typer.Option("--good/--bad", help="Whether it was right.")] = None,
     note: Annotated[str, typer.Option("--note", help="Anything worth remembering.")] = "",
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Keep your verdict on an answer, to train with. Without an answer: list the verdicts."""
+    """Keep what you think of an answer, to train with. Without an answer: list what is kept."""
     from dataclasses import asdict
 
     from rag.cli.render import console, render_feedback
     from rag.feedback import FILE, add_feedback, judge_json, read_feedback
 
     if (answer is None) != (good is None) or (note and answer is None):
-        raise typer.BadParameter("a verdict needs an answer and --good or --bad")
+        raise typer.BadParameter("feedback needs an answer and --good or --bad")
     path = _settings(config).store.path / FILE
     if answer is None or good is None:
         found = read_feedback(path) if path.exists() else []
     else:
         found = [add_feedback(path, judge_json(_bytes(answer), good, note))]
     if as_json:
-        _print_json({"path": str(path), "feedback": [asdict(verdict) for verdict in found]})
+        _print_json({"path": str(path), "feedback": [asdict(given) for given in found]})
     else:
         render_feedback(console(), found)
-        typer.echo(f"kept in {path}" if found else f"no verdicts in {path}")
+        typer.echo(f"kept in {path}" if found else f"no feedback in {path}")
 
 
 @app.command()
@@ -156,11 +156,11 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Tell at which stage, and why, a document's best passage left the race."""
-    from rag.cli.render import console, render_verdict
+    from rag.cli.render import console, render_absence
     from rag.inspection.why import why as explain_absence
 
-    verdict = explain_absence(_rag(config), question, source)
-    _print_json(asdict(verdict)) if as_json else render_verdict(console(), verdict)
+    absence = explain_absence(_rag(config), question, source)
+    _print_json(asdict(absence)) if as_json else render_absence(console(), absence)
 
 
 @app.command()
@@ -189,11 +189,11 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Tell what a run would send to whom, in how many calls, for how much. Sends nothing."""
-    from rag.cli.render import console, render_plan
-    from rag.inspection.costs import make_plan
+    from rag.cli.render import console, render_costs
+    from rag.inspection.costs import costs_of_run
 
-    made = make_plan(_settings(config))
-    _print_json(made.as_json()) if as_json else render_plan(console(), made)
+    made = costs_of_run(_settings(config))
+    _print_json(made.as_json()) if as_json else render_costs(console(), made)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rag.progress import Progress, silent
 from rag.settings import Settings
 from rag.shipped import handbook
 from rag.stores.chroma import EmbeddedStoreSettings
-from rag.types import Answer, IngestReport, LedgerRow, Trace
+from rag.types import Answer, CandidateTrace, IngestReport, Trace
 
 
 def show() -> None:
@@ -44,7 +44,7 @@ def _show_question(out: Console, rag: Rag, question: str) -> None:
 
 def _show_moves(out: Console, answer: Answer) -> None:
     """Who came into the passages that are used, and who had to leave."""
-    rows, top = answer.trace.ledger, len(answer.passages)
+    rows, top = answer.trace.candidates, len(answer.passages)
     crossed = crossings(answer.trace, top)
     moved = sum(row.moved != 0 for row in rows)
     said = f"into and out of the first {top}:" if crossed else f"the first {top} stayed the same ones"
@@ -72,11 +72,11 @@ def prepare(progress: Progress = silent, store: Path = STORE) -> tuple[Rag, Inge
     rag = Rag(Settings.load().model_copy(update={"store": EmbeddedStoreSettings(path=store)}))
     folder = handbook()
     # Sources are named from the handbook's own folder, wherever Python has installed it.
-    rag.parts.index.catalog.set_meta(anchor=os.path.relpath(folder.parent, store.resolve()))
+    rag.assembly.index.catalog.set_meta(anchor=os.path.relpath(folder.parent, store.resolve()))
     return rag, rag.ingest(folder, prune=True, progress=progress)
 
 
-def crossings(trace: Trace, top: int) -> list[LedgerRow]:
+def crossings(trace: Trace, top: int) -> list[CandidateTrace]:
     """The candidates that reranking brought into the first `top`, then those that it sent away."""
-    rows = sorted(trace.ledger, key=lambda row: row.rerank_rank)
+    rows = sorted(trace.candidates, key=lambda row: row.rerank_rank)
     return [row for row in rows if (row.fused_rank <= top) != (row.rerank_rank <= top)]

@@ -14,10 +14,10 @@ from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trac
 
 if TYPE_CHECKING:
     from rag.feedback import Feedback
-    from rag.inspection.costs import Plan
+    from rag.inspection.costs import Costs
     from rag.inspection.doctor import Check
     from rag.inspection.models_in_use import Model
-    from rag.inspection.why import Verdict
+    from rag.inspection.why import Absence
     from rag.runs.run import RunSummary
 
 _EXCERPT = 160
@@ -71,7 +71,7 @@ def render_ledger(out: Console, trace: Trace) -> None:
     table = Table(
         "dense", "lexical", "fused", "reranked", "", "score", "relevance", "source", "kept, or why not"
     )
-    for row in trace.ledger:
+    for row in trace.candidates:
         table.add_row(
             str(row.dense_rank or "–"),
             str(row.lexical_rank or "–"),
@@ -86,27 +86,27 @@ def render_ledger(out: Console, trace: Trace) -> None:
     out.print(table)
 
 
-def render_verdict(out: Console, verdict: Verdict) -> None:
-    out.print(f"[cyan]{escape(verdict.source)}[/]: {verdict.stage}")
-    out.print(Text(verdict.reason))
-    if verdict.row is not None:
-        row = verdict.row
+def render_absence(out: Console, absence: Absence) -> None:
+    out.print(f"[cyan]{escape(absence.source)}[/]: {absence.stage}")
+    out.print(Text(absence.reason))
+    if absence.row is not None:
+        row = absence.row
         out.print(
             f"dense rank {row.dense_rank or '–'}, lexical rank {row.lexical_rank or '–'}, "
             f"fused {row.fused_rank}, reranked {row.rerank_rank}, score {row.score:.3f}, "
             f"relevance {row.relevance:.3f}"
         )
-    if verdict.excerpt:
-        out.print(Text(verdict.excerpt, style="dim"))
+    if absence.excerpt:
+        out.print(Text(absence.excerpt, style="dim"))
 
 
-def render_feedback(out: Console, verdicts: Sequence[Feedback]) -> None:
-    for verdict in verdicts:
-        word = "[green]good[/]" if verdict.good else "[red]bad [/]"
-        told = f"{verdict.time}  {word}  {escape(verdict.question)}"
-        out.print(told + ("" if verdict.found else "  [dim](not found)[/]"))
-        if verdict.note:
-            out.print(Text(f"   {verdict.note}", style="dim"))
+def render_feedback(out: Console, given: Sequence[Feedback]) -> None:
+    for feedback in given:
+        word = "[green]good[/]" if feedback.good else "[red]bad [/]"
+        told = f"{feedback.time}  {word}  {escape(feedback.question)}"
+        out.print(told + ("" if feedback.found else "  [dim](not found)[/]"))
+        if feedback.note:
+            out.print(Text(f"   {feedback.note}", style="dim"))
 
 
 def render_run(summary: RunSummary) -> None:
@@ -127,18 +127,18 @@ def render_run(summary: RunSummary) -> None:
     out.print(f"written to {escape(str(summary.out))}")
 
 
-def render_plan(out: Console, plan: Plan) -> None:
-    out.print(f"{plan.documents:,} documents, {plan.passages:,} passages, {plan.questions:,} questions")
-    if not plan.parts:
+def render_costs(out: Console, costs: Costs) -> None:
+    out.print(f"{costs.documents:,} documents, {costs.passages:,} passages, {costs.questions:,} questions")
+    if not costs.parts:
         out.print("Nothing leaves this machine.")
         return
     table = Table("part", "to", "what it is sent", "calls", "tokens", "units", "cost", box=None)
-    for part in plan.parts:
+    for part in costs.parts:
         cost = "no price" if part.cost is None else f"{part.cost:.4f}"
         counts = (f"{part.calls:,}", f"{part.tokens:,}", f"{part.units:g}", cost)
         table.add_row(f"{part.part} {part.kind}", escape(part.host), part.text, *counts)
     out.print(table)
-    total = "unknown: policy.prices has no price for it" if plan.cost is None else f"{plan.cost:.4f}"
+    total = "unknown: policy.prices has no price for it" if costs.cost is None else f"{costs.cost:.4f}"
     out.print(f"At most, with nothing cached and no call repeated. In money: {total}")
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, PositiveInt
 from rag.embedders.card import describe
 from rag.errors import ModelError
 from rag.models import token_bits
-from rag.models.bi_encoder import Sentences, load_sentences
+from rag.models.bi_encoder import BiEncoder, load_bi_encoder
 from rag.models.choice import Precision, Runtime
 from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.local_model import LocalModel
@@ -104,9 +104,9 @@ class SentenceTransformersEmbedder:
         self.embed_question("What does the first question of a process wait for?")
 
     @cached_property
-    def _model(self) -> Sentences:
+    def _model(self) -> BiEncoder:
         s = self._settings
-        return load_sentences(self._folder, s.runtime, s.precision, s.device)
+        return load_bi_encoder(self._folder, s.runtime, s.precision, s.device)
 
     def _windows(self, text: str) -> list[str]:
         room = self.card.window - self._tokenizer.num_special_tokens_to_add(False)

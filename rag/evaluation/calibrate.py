@@ -77,7 +77,7 @@ def calibrate(
     """Chooses the way of fitting by held-out log loss, then fits that way on all, and writes `path`."""
     rag = open_for(settings, dataset, indexes, progress)
     pipeline = rag.pipeline
-    named = naming((source for source, _ in rag.parts.index.catalog.sources()), dataset.judged)
+    named = naming((source for source, _ in rag.assembly.index.catalog.sources()), dataset.judged)
     # A reranker may cost money: each candidate is scored once for all that follows.
     rows = [row for row in judged(pipeline, dataset, named, progress) if len(row.relevant)]
     _check(rows, dataset)
@@ -103,7 +103,7 @@ def calibrate(
         pipeline.calibration.transform,
         fitted,
         fitted_on=_told(len(rows), dataset),
-        fingerprint=rag.parts.scored_with(settings.reranker),
+        fingerprint=rag.assembly.scored_with(settings.reranker),
         threshold=round(proposal.threshold, 4),
     )
     return Calibrated(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.answers.quantities import figures
+from rag.answers.quantities import quantities
 from rag.answers.sentences import sentences
 from rag.api import Rag
 from rag.errors import ConfigError, InputError, RagError
@@ -76,7 +76,7 @@ def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[
     if not chunks:
         path = rag.settings.store.path
         raise ConfigError(f"the index in {path} is empty: `rag ingest` your documents first")
-    writer = rag.parts.generator if rag.settings.generator.kind != "extractive" else None
+    writer = rag.assembly.generator if rag.settings.generator.kind != "extractive" else None
     found: list[Draft] = []
     texts: set[str] = set()
     for chunk in chunks:
@@ -125,7 +125,7 @@ def _lines(drafts: Sequence[Draft], drafted_by: str) -> Iterator[AnswerLine]:
 
 
 def _chunks(rag: Rag) -> list[Chunk]:
-    return [chunk for page in rag.parts.index.catalog.all_chunks(_PAGE) for chunk in page]
+    return [chunk for page in rag.assembly.index.catalog.all_chunks(_PAGE) for chunk in page]
 
 
 def _spread(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
@@ -169,7 +169,7 @@ def _cut(chunk: Chunk) -> Draft | None:
 
 def _gap(sentence: str, under: str) -> tuple[str, str] | None:
     for match in re.finditer(r"\d[\d.,:]*\d|\d", sentence):
-        if list(figures(match.group())) and len(sentence) <= _LONGEST:
+        if list(quantities(match.group())) and len(sentence) <= _LONGEST:
             about = f"{under}: " if under else ""
             return (
                 f"{about}“{sentence[: match.start()]}…{sentence[match.end() :]}” What is missing?",

@@ -34,7 +34,7 @@ def evaluate(
     """Asks what has not been asked yet, and leaves answers.jsonl and run.json in `out`."""
     chosen = dataset.sample(options.sample, options.seed)
     rag = open_for(settings, dataset, options.indexes, progress)
-    named = naming((source for source, _ in rag.parts.index.catalog.sources()), chosen.judged)
+    named = naming((source for source, _ in rag.assembly.index.catalog.sources()), chosen.judged)
     ask = answered if options.answers else _searched
     journal = Journal(out)
     with journal.held():

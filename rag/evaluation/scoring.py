@@ -52,9 +52,9 @@ class Scored:
     degraded: str = ""
 
     @property
-    def ledger(self) -> Sequence[Mapping[str, Any]]:
+    def candidates(self) -> Sequence[Mapping[str, Any]]:
         """The candidates as rows, best first."""
-        rows = () if self.failed else self.line["trace"]["ledger"]
+        rows = () if self.failed else self.line["trace"]["candidates"]
         return sorted(rows, key=lambda row: row["rerank_rank"])
 
 
@@ -147,7 +147,7 @@ def score(
 
 def ranking(line: AnswerLine, rank: str, named: Naming) -> list[str]:
     """The documents in the order of this rank, each by its best passage."""
-    rows = sorted(line["trace"]["ledger"], key=lambda row: row[rank])
+    rows = sorted(line["trace"]["candidates"], key=lambda row: row[rank])
     return by_document(named.document(row["source"]) for row in rows)
 
 
@@ -181,7 +181,7 @@ def check_judged(evaluation: Evaluation) -> None:
 
 
 def _judged(one: Scored, named: Naming) -> Asked:
-    rows, grades = one.ledger, one.question.relevant
+    rows, grades = one.candidates, one.question.relevant
     documents = [named.document(row["source"]) for row in rows]
     relevances = [float(row["relevance"]) for row in rows]
     known = one_passage_a_document(documents, grades, relevances)

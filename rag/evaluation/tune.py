@@ -79,10 +79,10 @@ def tune(
     _check(train, test)
     _check_first_stage(settings)
     rag = open_for(settings, dataset, options.indexes, progress)
-    named = naming((source for source, _ in rag.parts.index.catalog.sources()), dataset.judged)
+    named = naming((source for source, _ in rag.assembly.index.catalog.sources()), dataset.judged)
     choices = _rerankers([settings, *others])
     arms = [_arm(name, rag, reranker) for name, reranker in choices.items()]
-    index, pipeline = rag.parts.index, rag.pipeline
+    index, pipeline = rag.assembly.index, rag.pipeline
     known = look_up(pipeline, index, arms, train, named, progress)
     ways = {arm.name: fits(known, arm) for arm in arms}
     times = measure_times(pipeline, index, arms, train.questions)
@@ -299,7 +299,7 @@ class _Writer:
     def _calibration(self, reranker: AnyRerankerSettings, trial: Trial) -> dict[str, Any]:
         settings = self.rag.settings
         retriever = settings.retriever.model_copy(update={"kind": trial.mode})
-        parts = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).parts
+        parts = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).assembly
         return calibration_entry(
             parts.pipeline.reranker.card,
             parts.pipeline.calibration.transform,

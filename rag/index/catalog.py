@@ -79,7 +79,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document as it is to stand in the ledger: with its passages and the keys of their embeddings."""
+    """A document as it is to stand in the catalog: with its passages and the keys of their embeddings."""
 
     document: Document
     file: str
@@ -181,7 +181,7 @@ class Catalog:
     # --- reading --------------------------------------------------------------------------
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        """Those of the ids that exist: a passage whose document is not in the ledger is invisible."""
+        """Those of the ids that exist: a passage whose document is not in the catalog is invisible."""
         rows = self._db.execute(f"{_CHUNK} WHERE c.id {_IN}", (json.dumps(ids),))
         return {row[0]: _chunk(row) for row in rows}
 

@@ -50,7 +50,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Costs:
     documents: int
     passages: int
     questions: int
@@ -65,11 +65,11 @@ class Plan:
         return {**asdict(self), "cost": self.cost}
 
 
-def make_plan(settings: Settings) -> Plan:
+def costs_of_run(settings: Settings) -> Costs:
     questions = read_questions(settings.run.questions) if settings.run.questions else []
     documents, passages = _corpus(settings)
     counted = _Counted(settings, passages, [question.text for question in questions])
-    return Plan(documents, len(passages), len(questions), tuple(counted.leaving()))
+    return Costs(documents, len(passages), len(questions), tuple(counted.leaving()))
 
 
 def _corpus(settings: Settings) -> tuple[int, list[str]]:

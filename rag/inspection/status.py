@@ -12,7 +12,7 @@ from rag.api import Rag
 def read_status(rag: Rag, with_sources: bool = False) -> dict[str, Any]:
     """Reads the catalog alone: no model, no Chroma."""
     folder = rag.settings.store.path
-    catalog = rag.parts.index.catalog
+    catalog = rag.assembly.index.catalog
     documents, chunks = catalog.counts()
     status: dict[str, Any] = {
         "path": str(folder),

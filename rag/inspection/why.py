@@ -9,11 +9,11 @@ from pathlib import Path
 from rag.api import Rag
 from rag.errors import InputError
 from rag.index.source_root import Anchor
-from rag.types import Chunk, LedgerRow
+from rag.types import CandidateTrace, Chunk
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Absence:
     """stage: retrieve (never a candidate), select (dropped, with the reason), read (the reader sees no
     answer in what was selected), or kept."""
 
@@ -22,14 +22,14 @@ class Verdict:
     stage: str
     reason: str
     excerpt: str = ""
-    row: LedgerRow | None = None
+    row: CandidateTrace | None = None
 
 
-def why(rag: Rag, question: str, source: str) -> Verdict:
+def why(rag: Rag, question: str, source: str) -> Absence:
     chunks = _chunks(rag, source)
     searched = rag.search(question)
     found = rag.pipeline.read(rag.pipeline.encode(question), searched)
-    rows = [row for row in found.trace.ledger if row.source == chunks[0].source]
+    rows = [row for row in found.trace.candidates if row.source == chunks[0].source]
     texts = {chunk.id: chunk.text for chunk in chunks}
     if not rows:
         return _never_retrieved(rag, found.question, chunks)
@@ -37,27 +37,27 @@ def why(rag: Rag, question: str, source: str) -> Verdict:
     selected = {passage.chunk.id for passage in searched.passages}
     stage = "kept" if best.kept else "read" if best.id in selected else "select"
     reason = best.reason or f"it is passage number {best.rerank_rank} of the ranking and reaches the prompt"
-    return Verdict(found.question, best.source, stage, reason, _excerpt(texts[best.id]), best)
+    return Absence(found.question, best.source, stage, reason, _excerpt(texts[best.id]), best)
 
 
 def _chunks(rag: Rag, source: str) -> list[Chunk]:
-    catalog = rag.parts.index.catalog
-    anchored = Anchor.of(rag.parts.index.folder, catalog).source(Path(source))
+    catalog = rag.assembly.index.catalog
+    anchored = Anchor.of(rag.assembly.index.folder, catalog).source(Path(source))
     chunks = catalog.chunks_of(source) or catalog.chunks_of(anchored)
     if not chunks:
         raise InputError(f"{source!r} is not in the index: `rag status --sources` lists what is")
     return chunks
 
 
-def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Verdict:
+def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Absence:
     """Its best cosine and BM25, against the weakest candidates'."""
     encoded = rag.pipeline.encode(question)
     candidates = rag.pipeline.retrieve(encoded)
     texts = {chunk.id: chunk.text for chunk in chunks}
-    vectors = rag.parts.index.catalog.vectors(list(texts))
+    vectors = rag.assembly.index.catalog.vectors(list(texts))
     assert encoded.vectors is not None  # encode always sets them
     cosines = {id_: float(vector @ encoded.vectors.vector) for id_, vector in vectors.items()}
-    bm25 = rag.parts.index.current().lexical.score(encoded.text, list(texts))
+    bm25 = rag.assembly.index.current().lexical.score(encoded.text, list(texts))
     nearest = max(texts, key=lambda id_: (cosines[id_], bm25[id_]))
     dense = [c.evidence.cosine for c in candidates if c.dense_rank and c.evidence.cosine is not None]
     lexical = [c.evidence.bm25 for c in candidates if c.lexical_rank and c.evidence.bm25 is not None]
@@ -66,7 +66,7 @@ def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Verdic
         f"its best cosine is {cosines[nearest]:.3f}{_weakest(dense)}, "
         f"its best BM25 {max(bm25.values()):.3f}{_weakest(lexical)}; retriever.top_n widens the first stage"
     )
-    return Verdict(question, chunks[0].source, "retrieve", reason, _excerpt(texts[nearest]))
+    return Absence(question, chunks[0].source, "retrieve", reason, _excerpt(texts[nearest]))
 
 
 def _weakest(found: Sequence[float]) -> str:

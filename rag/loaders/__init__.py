@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LOADERS", "LOADER_VERSION", "LoaderSettings", "document_id", "find_files", "load_file"]
 
 LOADER_VERSION = "1"
-"""Raise it whenever the same bytes would give another document: the ledger then reads them anew."""
+"""Raise it whenever the same bytes would give another document: the next ingest then reads them anew."""
 
 _KINDS: tuple[tuple[LoadFunction, str], ...] = (
     (plain.load, ".txt .text .log"),

@@ -25,7 +25,7 @@ _POOLINGS: dict[str, Pooling] = {
 }
 
 
-class Sentences:
+class BiEncoder:
     def __init__(self, engine: Engine) -> None:
         self._queue = SharedQueue(engine)
 
@@ -38,12 +38,12 @@ def choose_for_sentences(folder: Path, runtime: Runtime, precision: Precision, d
     return choose(runtime, precision, device, folder, _why_not(folder))
 
 
-def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Sentences:
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> BiEncoder:
     choice = choose_for_sentences(folder, runtime, precision, device)
-    return Sentences(_engine(choice, folder, device))
+    return BiEncoder(_engine(choice, folder, device))
 
 
-load_sentences = once(_load)
+load_bi_encoder = once(_load)
 
 
 def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:

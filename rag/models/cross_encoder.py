@@ -16,7 +16,7 @@ from rag.models.tokenizer import load_tokenizer, marked, room_for_passage
 from rag.models.tokens import Tokens
 
 
-class Pairs(Protocol):
+class CrossEncoder(Protocol):
     def score(
         self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
     ) -> tuple[list[float], int]:
@@ -25,7 +25,7 @@ class Pairs(Protocol):
 
 
 class QueuedPairs:
-    """Pairs of several questions at a time go through the model together."""
+    """CrossEncoder of several questions at a time go through the model together."""
 
     def __init__(self, folder: Path, choice: Choice) -> None:
         self._folder = folder
@@ -79,7 +79,7 @@ def choose_for_pairs(folder: Path, runtime: Runtime, precision: Precision, devic
     return choose(runtime, precision, device, folder, _why_not(folder))
 
 
-def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Pairs:
+def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> CrossEncoder:
     choice = choose_for_pairs(folder, runtime, precision, device)
     if choice.runtime != "torch":
         return QueuedPairs(folder, choice)
@@ -88,7 +88,7 @@ def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | No
     return TorchPairs(folder, device, choice.precision)
 
 
-load_pairs = once(_load)
+load_cross_encoder = once(_load)
 
 
 def _check_head(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from rag.errors import ModelError
 from rag.models.choice import Precision, Runtime
-from rag.models.cross_encoder import Pairs, load_pairs
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.models.folder import find_model
 from rag.models.local_model import LocalModel
 from rag.rerankers.base import Manner, Parts, RerankerSettings
@@ -57,9 +57,9 @@ class CrossEncoderReranker:
         return Scores(tuple(values), truncated=cut)
 
 
-def _load(settings: CrossEncoderSettings) -> Pairs:
+def _load(settings: CrossEncoderSettings) -> CrossEncoder:
     try:
         folder = find_model(settings.model, settings.revision)
-        return load_pairs(folder, settings.runtime, settings.precision, settings.device)
+        return load_cross_encoder(folder, settings.runtime, settings.precision, settings.device)
     except ModelError as error:
         raise ModelError(f"reranker.model {settings.model!r} cannot be used: {error}") from error

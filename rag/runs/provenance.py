@@ -66,7 +66,7 @@ def _models(rag: Rag) -> dict[str, Any]:
 
 
 def _index(rag: Rag) -> dict[str, Any]:
-    catalog = rag.parts.index.catalog
+    catalog = rag.assembly.index.catalog
     documents, chunks = catalog.counts()
     return {
         "fingerprint": catalog.meta("fingerprint"),

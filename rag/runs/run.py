@@ -121,7 +121,7 @@ def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
     where = rag.settings.run
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
-    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.parts.index.catalog.counts()[0]:
+    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.assembly.index.catalog.counts()[0]:
         raise ConfigError(
             f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
         )

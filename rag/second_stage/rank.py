@@ -31,10 +31,10 @@ def rerank(
         return [], RerankTrace(card.kind, card.model, "skipped", "no candidates", calibration.name)
     scores = reranker.score(question, candidates)
     check_scores(scores, card.kind, question, candidates)
-    readers = scores.readers or (card,)
-    scales = [others.get(reader, calibration) for reader in readers]
+    scorers = scores.scorers or (card,)
+    scales = [others.get(scorer, calibration) for scorer in scorers]
     by = scores.by or (0,) * len(candidates)
-    first = readers[min(by)]
+    first = scorers[min(by)]
     trace = RerankTrace(
         kind=first.kind,
         model=first.model,
@@ -48,29 +48,29 @@ def rerank(
         cost=scores.cost,
         cached=scores.cached,
         candidates=len(candidates),
-        scored=sum(readers[reader] != NOBODY for reader in by),
+        scored=sum(scorers[scorer] != NOBODY for scorer in by),
     )
-    return _ranked(scores, readers, by, scales, candidates), trace
+    return _ranked(scores, scorers, by, scales, candidates), trace
 
 
 def _ranked(
     scores: Scores,
-    readers: Sequence[RerankerCard],
+    scorers: Sequence[RerankerCard],
     by: Sequence[int],
     scales: Sequence[Calibration],
     candidates: Sequence[Candidate],
 ) -> list[Passage]:
     values = [float(value) for value in scores.values]  # numpy's numbers would break the JSON
     logits = [
-        scales[reader].logit(value, candidate.evidence)
-        for reader, value, candidate in zip(by, values, candidates, strict=True)
+        scales[scorer].logit(value, candidate.evidence)
+        for scorer, value, candidate in zip(by, values, candidates, strict=True)
     ]
-    ranks = [scores.ranks and readers[reader] != NOBODY for reader in by]
+    ranks = [scores.ranks and scorers[scorer] != NOBODY for scorer in by]
     order = list(range(len(candidates)))
     if scores.ranks:
         order.sort(key=lambda i: (by[i], -logits[i] if ranks[i] else 0.0, candidates[i].rank))
     return [
-        Passage(candidates[i], values[i], logits[i], scales[by[i]].relevance(logits[i]), rank, readers[by[i]])
+        Passage(candidates[i], values[i], logits[i], scales[by[i]].relevance(logits[i]), rank, scorers[by[i]])
         for rank, i in enumerate(order, start=1)
     ]
 

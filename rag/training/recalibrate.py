@@ -66,9 +66,9 @@ def calibration_of(
 ) -> str:
     """As a file that a config names. `moved`: where the model lies, and where it will lie: what a calibration
     was fitted with names it."""
-    card = rag.parts.second_stage.members[0].card
+    card = rag.assembly.second_stage.members[0].card
     here, there = map(str, moved)
-    scored_with = rag.parts.scored_with(rag.settings.reranker)
+    scored_with = rag.assembly.scored_with(rag.settings.reranker)
     entry = calibration_entry(
         replace(card, model=card.model.replace(here, there)),
         was.transform,

@@ -20,12 +20,12 @@ def reencoded(rag: Rag, settings: Settings, folder: Path, progress: Progress) ->
         folder.mkdir(parents=True, exist_ok=True)
         fresh = folder / f"{_CATALOG}.tmp"
         fresh.unlink(missing_ok=True)
-        rag.parts.index.catalog.copy_to(fresh)
+        rag.assembly.index.catalog.copy_to(fresh)
         os.replace(fresh, folder / _CATALOG)
     # Never a server's: the copy has the name of the index that it was made of, and would replace it there.
     store = EmbeddedStoreSettings(path=folder)
     other = Rag(settings.model_copy(update={"store": store}))
-    made_by = other.parts.index.catalog.meta("fingerprint")
-    if made_by != fingerprint(other.parts.embedder.card, other.parts.chunker):
+    made_by = other.assembly.index.catalog.meta("fingerprint")
+    if made_by != fingerprint(other.assembly.embedder.card, other.assembly.chunker):
         other.rebuild(embed=True, progress=progress)
     return other

@@ -111,7 +111,7 @@ class Training:
         material = self._material
         step = self._loop.seconds_a_step()
         pace = Pace.of(step, material.batches, self._recipe, material.held.passages)
-        _, passages = material.rag.parts.index.catalog.counts()
+        _, passages = material.rag.assembly.index.catalog.counts()
         return make_plan(
             self._trainee.name,
             material.parts,
@@ -123,12 +123,12 @@ class Training:
         )
 
     def _encoding_seconds(self, passages: int) -> float:
-        chunks = next(iter(self._material.rag.parts.index.catalog.all_chunks(_TIMED)), [])
+        chunks = next(iter(self._material.rag.assembly.index.catalog.all_chunks(_TIMED)), [])
         readings = [chunk.reading for chunk in chunks]
         # Once to get ready: a runtime prepares for a shape when it meets it.
-        self._material.rag.parts.embedder.embed_passages(readings)
+        self._material.rag.assembly.embedder.embed_passages(readings)
         started = time.perf_counter()
-        self._material.rag.parts.embedder.embed_passages(readings)
+        self._material.rag.assembly.embedder.embed_passages(readings)
         return (time.perf_counter() - started) / max(len(chunks), 1) * passages
 
     # --- learning ----------------------------------------------------------------------------

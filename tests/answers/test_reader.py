@@ -61,10 +61,10 @@ def test_where_the_reader_sees_no_answer_no_generator_is_asked(small: SmallIndex
     assert generator.asked == []
     assert answer.trace.read is not None
     assert (answer.trace.read.found, answer.trace.read.threshold) == (0.3, 0.5)
-    assert {row.reason for row in answer.trace.ledger} == {
+    assert {row.reason for row in answer.trace.candidates} == {
         "the reader sees no answer: 0.300 is below the threshold 0.500"
     }
-    assert not any(row.kept for row in answer.trace.ledger)
+    assert not any(row.kept for row in answer.trace.candidates)
     assert [stage.name for stage in answer.trace.stages][-1] == "read"
     assert json.loads(json.dumps(answer_json(answer)))["trace"]["read"]["found"] == 0.3
 
@@ -77,7 +77,7 @@ def test_where_it_sees_one_the_answer_is_as_without_a_reader(small: SmallIndex) 
         without.passages,
         without.citations,
     )
-    assert answer.trace.ledger == without.trace.ledger
+    assert answer.trace.candidates == without.trace.candidates
     assert reader.seen == [(QUESTION, [p.chunk.id for p in answer.passages])]
 
 
@@ -111,9 +111,9 @@ def test_why_names_the_reader_as_the_stage(handbook_settings: Settings, model: P
     answered = Rag(handbook_settings).ask(question)
     reading = CrossEncoderReaderSettings(kind="cross-encoder", model=str(model), threshold=1.0)
     rag = Rag(handbook_settings.model_copy(update={"reader": reading}))
-    verdict = why(rag, question, answered.passages[0].chunk.source)
-    assert verdict.stage == "read"
-    assert verdict.reason.startswith("the reader sees no answer: ")
+    absence = why(rag, question, answered.passages[0].chunk.source)
+    assert absence.stage == "read"
+    assert absence.reason.startswith("the reader sees no answer: ")
 
 
 # --- the model -----------------------------------------------------------------------------

@@ -109,7 +109,9 @@ def test_a_filter_chooses_documents_by_their_metadata(run: Run, notes: Path) -> 
     run("ingest", "notes")
     found = run("search", "what is where", "--where", "team=kitchen", "--json").json
     assert {p["source"] for p in found["passages"]} <= {"notes/soup.md"}
-    rows = run("search", "fuse", "-w", "team=power", "-w", "team=kitchen", "--json").json["trace"]["ledger"]
+    rows = run("search", "fuse", "-w", "team=power", "-w", "team=kitchen", "--json").json["trace"][
+        "candidates"
+    ]
     assert {row["source"] for row in rows} == {"notes/fuses.md", "notes/soup.md"}
 
 
@@ -157,7 +159,7 @@ def test_ask_as_json_is_the_contract(run: Run, config: Path) -> None:
     assert {"source", "text", "relevance", "score", "start", "end"} <= set(passage)
     assert passage["end"] - passage["start"] == len(passage["text"])
     assert 0 < passage["relevance"] < 1
-    assert len(answer["trace"]["ledger"]) == 50
+    assert len(answer["trace"]["candidates"]) == 50
 
 
 @pytest.fixture
@@ -173,47 +175,47 @@ def judging(notes: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return pipe
 
 
-def test_a_verdict_on_an_answer_is_kept_and_listed(run: Run, judging: Callable[..., Ran]) -> None:
+def test_a_feedback_on_an_answer_is_kept_and_listed(run: Run, judging: Callable[..., Ran]) -> None:
     first = judging("Where is the spare fuse?", "--good", "--json")
     assert (first.code, first.err) == (0, "")
-    (verdict,) = first.json["feedback"]
-    assert (verdict["question"], verdict["good"], verdict["found"]) == (
+    (given,) = first.json["feedback"]
+    assert (given["question"], given["good"], given["found"]) == (
         "Where is the spare fuse?",
         True,
         True,
     )
-    assert [passage["cited"] for passage in verdict["passages"]][:1] == [True]
+    assert [passage["cited"] for passage in given["passages"]][:1] == [True]
     second = judging(GIBBERISH, "--bad", "--note", "[it] is in soup.md")
     assert second.code == 0
     assert f"kept in {Path('.rag/feedback.jsonl')}" in second.out
     listed = run("feedback", "--json").json["feedback"]
-    assert listed[0] == verdict
+    assert listed[0] == given
     assert [told["found"] for told in listed] == [True, False]
     shown = run("feedback").out
     assert f"bad   {GIBBERISH}  (not found)" in shown
     assert "[it] is in soup.md" in shown
 
 
-def test_a_verdict_may_come_from_a_file(run: Run, notes: Path) -> None:
+def test_a_feedback_may_come_from_a_file(run: Run, notes: Path) -> None:
     run("ingest", "notes")
     (notes / "answer.json").write_text(run("ask", "Where is the spare fuse?", "--json").out)
     assert run("feedback", "notes/answer.json", "--bad").code == 0
     assert [told["good"] for told in run("feedback", "--json").json["feedback"]] == [False]
 
 
-def test_no_verdicts_yet_is_no_error(run: Run, notes: Path) -> None:
+def test_no_feedbacks_yet_is_no_error(run: Run, notes: Path) -> None:
     assert run("feedback", "--json").json == {"path": str(Path(".rag/feedback.jsonl")), "feedback": []}
-    assert run("feedback").out.startswith("no verdicts in ")
+    assert run("feedback").out.startswith("no feedback in ")
 
 
 @pytest.mark.parametrize("arguments", [["-"], ["--good"], ["--note", "x"]])
-def test_half_a_verdict_is_wrong_usage(run: Run, notes: Path, arguments: list[str]) -> None:
+def test_half_a_feedback_is_wrong_usage(run: Run, notes: Path, arguments: list[str]) -> None:
     done = run("feedback", *arguments)
     assert done.code == 2
     assert "--good or --bad" in done.err
 
 
-def test_a_verdict_on_no_answer_is_a_clear_error(run: Run, notes: Path) -> None:
+def test_a_feedback_on_no_answer_is_a_clear_error(run: Run, notes: Path) -> None:
     assert run("feedback", "notes/fuses.md", "--good").err.startswith("InputError: this is no answer")
     assert run("feedback", "absent.json", "--good").err.startswith("InputError: absent.json cannot be read")
 

@@ -11,7 +11,7 @@ from support.places import ROOT
 from rag.cli import demo as command
 from rag.cli.demo import STORE, crossings, prepare
 from rag.shipped import handbook
-from rag.types import LedgerRow, Trace
+from rag.types import CandidateTrace, Trace
 
 README_OUTPUT = (ROOT / "README.md").read_text().split("$ scripts/demo\n")[1].split("```")[0]
 RANKING = re.compile(r"^(\d)  \d\.\d\d [↑↓ ] ?[ \d=]+ ", re.MULTILINE)
@@ -52,7 +52,7 @@ def test_the_demo_answers_and_refuses_and_embeds_only_once(
 
 def test_crossings_are_those_who_came_in_and_those_who_left() -> None:
     rows = tuple(
-        LedgerRow(name, f"{name}.md", None, None, fused, reranked, 0.0, 0.0, fused - reranked, True, "")
+        CandidateTrace(name, f"{name}.md", None, None, fused, reranked, 0.0, 0.0, fused - reranked, True, "")
         for name, fused, reranked in [("in", 9, 2), ("stays", 1, 1), ("out", 2, 3), ("far", 5, 9)]
     )
-    assert [row.id for row in crossings(Trace(ledger=rows), 2)] == ["in", "out"]
+    assert [row.id for row in crossings(Trace(candidates=rows), 2)] == ["in", "out"]

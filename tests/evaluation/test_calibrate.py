@@ -248,7 +248,7 @@ def test_another_index_or_first_stage_warns_until_it_is_fitted_again(
     handbook_settings: Settings, tmp_path: Path
 ) -> None:
     path = tmp_path / "c.yaml"
-    scored_with = Rag(handbook_settings).parts.scored_with(handbook_settings.reranker)
+    scored_with = Rag(handbook_settings).assembly.scored_with(handbook_settings.reranker)
     entry = {"reranker": "late-interaction", "weights": {"score": 10.0}, "fitted_on": "a test"}
     changed = {**scored_with, "index": "another-model@1"}
     path.write_text(yaml.safe_dump({**entry, "fingerprint": changed}))
@@ -292,8 +292,8 @@ def test_what_the_first_stage_does_not_know_is_not_fitted() -> None:
 def test_scores_of_more_than_one_reranker_are_not_fitted(status: Literal["late", "degraded"]) -> None:
     with pytest.raises(InputError, match=r"\(the service was slow\).*policy\.fallback"):
         whole(Scores((0.1, 0.2), status=status, reason="the service was slow"))
-    cascade = Scores((0.1, 0.2), readers=(RerankerCard("a"), RerankerCard("b")), by=(0, 1))
+    cascade = Scores((0.1, 0.2), scorers=(RerankerCard("a"), RerankerCard("b")), by=(0, 1))
     with pytest.raises(InputError, match="a cascade"):
         whole(cascade)
-    alone = Scores((0.1, 0.2), readers=(RerankerCard("a"),), by=(0, 0))
+    alone = Scores((0.1, 0.2), scorers=(RerankerCard("a"),), by=(0, 0))
     assert whole(alone) is alone

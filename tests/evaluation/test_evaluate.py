@@ -73,8 +73,8 @@ def test_before_is_the_order_of_the_first_stage_and_after_what_users_see(
     rag = Rag(handbook_settings)
     one = done.ranked[0]
     before = [candidate.chunk.source for candidate in rag.retrieve(one.question.text)]
-    shown = [row["source"] for row in one.ledger]
-    assert [row["source"] for row in sorted(one.ledger, key=lambda row: row["fused_rank"])] == before
+    shown = [row["source"] for row in one.candidates]
+    assert [row["source"] for row in sorted(one.candidates, key=lambda row: row["fused_rank"])] == before
     assert sorted(shown) == sorted(before)
 
 

@@ -56,7 +56,7 @@ def test_it_writes_a_config_that_loads_and_ranks_as_was_judged(tuned: Tuned) -> 
     assert settings.reranker.threshold == tuned.cut.threshold
     pipeline = Rag(settings).pipeline
     assert pipeline.calibration.warning == ""
-    assert pipeline.search("How do I reset the tracker?").trace.ledger
+    assert pipeline.search("How do I reset the tracker?").trace.candidates
 
 
 def test_the_half_that_judges_is_not_the_half_that_chose(tuned: Tuned) -> None:
@@ -82,16 +82,16 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
         settings = Settings.load(path)
         rag = open_for(settings, data, OPTIONS.indexes, silent)
         pipeline = rag.pipeline
-        named = naming((source for source, _ in rag.parts.index.catalog.sources()), data.judged)
+        named = naming((source for source, _ in rag.assembly.index.catalog.sources()), data.judged)
         arm = Arm(settings.reranker.kind, pipeline.reranker, pipeline.calibration)
         fitted = Fit(arm.calibration.weights, arm.calibration.bias, arm.calibration.isotonic)
         first = settings.retriever
         assert isinstance(first, RetrieverSettings)
         for question in data.questions:
             # One at a time: in bf16 a vector depends, in its last bits, on what was encoded with it.
-            (one,) = look_up(pipeline, rag.parts.index, [arm], Dataset("one", (question,)), named, silent)
+            (one,) = look_up(pipeline, rag.assembly.index, [arm], Dataset("one", (question,)), named, silent)
             order = ranked(one, arm, fitted, first.kind, first.top_n, first.rrf_k)
-            rows = sorted(pipeline.search(question.text).trace.ledger, key=lambda row: row.rerank_rank)
+            rows = sorted(pipeline.search(question.text).trace.candidates, key=lambda row: row.rerank_rank)
             assert [named.document(row.source) for row in rows] == [one.documents[i] for i in order]
 
 

@@ -7,7 +7,7 @@ from rag.errors import InputError
 from rag.inspection.why import why
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.retrievers.own_index import RetrieverSettings
-from rag.types import LedgerRow
+from rag.types import CandidateTrace
 
 QUESTION = "How do I reset the tracker?"
 
@@ -17,58 +17,58 @@ def changed(settings: Settings, **sections: object) -> Rag:
     return Rag(settings.model_copy(update=sections))
 
 
-def ledger(rag: Rag) -> dict[str, list[LedgerRow]]:
+def traced(rag: Rag) -> dict[str, list[CandidateTrace]]:
     """The rows of each source."""
-    rows = rag.search(QUESTION).trace.ledger
+    rows = rag.search(QUESTION).trace.candidates
     return {source: [row for row in rows if row.source == source] for source in {row.source for row in rows}}
 
 
 def test_a_document_that_reaches_the_prompt_is_told_as_kept(handbook: Rag) -> None:
-    source = next(s for s in ledger(handbook) if s.endswith("resetting-the-tracker.md"))
-    verdict = why(handbook, QUESTION, source)
-    assert (verdict.stage, verdict.source) == ("kept", source)
-    assert "passage number 1 of the ranking" in verdict.reason
-    assert verdict.row is not None
-    assert verdict.row.kept
-    assert verdict.excerpt
+    source = next(s for s in traced(handbook) if s.endswith("resetting-the-tracker.md"))
+    absence = why(handbook, QUESTION, source)
+    assert (absence.stage, absence.source) == ("kept", source)
+    assert "passage number 1 of the ranking" in absence.reason
+    assert absence.row is not None
+    assert absence.row.kept
+    assert absence.excerpt
 
 
 def test_a_document_below_the_threshold_is_told_with_both_numbers(handbook_settings: Settings) -> None:
     strict = changed(handbook_settings, reranker=LateInteractionSettings(threshold=1.0))
-    source, rows = next(iter(ledger(strict).items()))
-    verdict = why(strict, QUESTION, source)
+    source, rows = next(iter(traced(strict).items()))
+    absence = why(strict, QUESTION, source)
     best = min(rows, key=lambda row: row.rerank_rank)
-    assert verdict.stage == "select"
-    assert verdict.reason == f"relevance {best.relevance:.3f} is below the threshold 1.000"
-    assert verdict.row == best
+    assert absence.stage == "select"
+    assert absence.reason == f"relevance {best.relevance:.3f} is below the threshold 1.000"
+    assert absence.row == best
 
 
 def test_a_document_beyond_top_k_is_told_so(handbook_settings: Settings) -> None:
     narrow = changed(handbook_settings, reranker=LateInteractionSettings(threshold=0.0, top_k=1))
-    source = next(s for s, rows in ledger(narrow).items() if not any(row.kept for row in rows))
-    verdict = why(narrow, QUESTION, source)
-    assert (verdict.stage, verdict.reason) == ("select", "beyond top_k 1")
+    source = next(s for s, rows in traced(narrow).items() if not any(row.kept for row in rows))
+    absence = why(narrow, QUESTION, source)
+    assert (absence.stage, absence.reason) == ("select", "beyond top_k 1")
 
 
 def test_a_document_with_one_passage_kept_is_kept_whatever_became_of_its_others(handbook: Rag) -> None:
-    for source, rows in list(ledger(handbook).items())[:4]:
+    for source, rows in list(traced(handbook).items())[:4]:
         assert (why(handbook, QUESTION, source).stage == "kept") == any(row.kept for row in rows)
 
 
 def test_a_document_that_was_never_a_candidate_is_told_what_it_lacked(handbook_settings: Settings) -> None:
     narrow = changed(handbook_settings, retriever=RetrieverSettings(top_n=3))
-    everywhere = {source for source, _ in narrow.parts.index.catalog.sources()}
-    source = next(s for s in sorted(everywhere - set(ledger(narrow))) if s.endswith("meals-and-kitchen.md"))
-    verdict = why(narrow, QUESTION, source)
-    assert (verdict.stage, verdict.row) == ("retrieve", None)
-    assert "passages is among the 3 candidates" in verdict.reason
-    assert "its best cosine is" in verdict.reason
-    assert "its best BM25" in verdict.reason
-    assert verdict.excerpt
+    everywhere = {source for source, _ in narrow.assembly.index.catalog.sources()}
+    source = next(s for s in sorted(everywhere - set(traced(narrow))) if s.endswith("meals-and-kitchen.md"))
+    absence = why(narrow, QUESTION, source)
+    assert (absence.stage, absence.row) == ("retrieve", None)
+    assert "passages is among the 3 candidates" in absence.reason
+    assert "its best cosine is" in absence.reason
+    assert "its best BM25" in absence.reason
+    assert absence.excerpt
 
 
-def test_every_document_of_the_index_gets_a_verdict(handbook: Rag) -> None:
-    sources = [source for source, _ in handbook.parts.index.catalog.sources()]
+def test_every_document_of_the_index_gets_a_absence(handbook: Rag) -> None:
+    sources = [source for source, _ in handbook.assembly.index.catalog.sources()]
     stages = {why(handbook, QUESTION, source).stage for source in sources[::14]}
     assert stages <= {"kept", "select", "retrieve"}
 

@@ -22,9 +22,9 @@ from rag import Settings
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 from rag.errors import ConfigError, ModelError
 from rag.models import bi_encoder
-from rag.models.bi_encoder import load_sentences
+from rag.models.bi_encoder import load_bi_encoder
 from rag.models.choice import Runtime, choose
-from rag.models.cross_encoder import load_pairs
+from rag.models.cross_encoder import load_cross_encoder
 from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.once import once
 from rag.models.queue import Outputs, SharedQueue
@@ -94,7 +94,7 @@ def test_in_int8_passages_rank_nearly_as_they_did(exact: Floats) -> None:
 def test_a_cross_encoder_in_int8_ranks_nearly_as_it_did(tmp_path: Path) -> None:
     folder = _untrained(tmp_path / "bert", "bert")
     scores = [
-        load_pairs(folder, "openvino", precision, None).score(
+        load_cross_encoder(folder, "openvino", precision, None).score(
             "When is it closed?", PASSAGES[:40], None, 1024
         )[0]
         for precision in ("fp32", "int8")
@@ -163,7 +163,7 @@ def test_each_family_of_cross_encoders_scores_as_in_its_library(
             if kind != "bert":
                 del pair["token_type_ids"]
             expected.append(float(network(**pair).logits))
-    pairs = load_pairs(folder, runtime, "fp32", None)
+    pairs = load_cross_encoder(folder, runtime, "fp32", None)
     found, _ = pairs.score(question, PASSAGES[:12], 256, 512)
     assert found == pytest.approx(expected, abs=1e-4)
     assert np.std(expected) > 0.01
@@ -265,7 +265,7 @@ def test_a_runtime_that_cannot_read_the_model_says_why(
         ConfigError,
         match=rf"runtime openvino .*cannot be had.*{reason}.*Choose runtime: auto",
     ):
-        load_sentences(folder, "openvino", "auto", "cpu")
+        load_bi_encoder(folder, "openvino", "auto", "cpu")
 
 
 def test_int8_on_torch_is_refused() -> None:

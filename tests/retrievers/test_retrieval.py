@@ -135,9 +135,9 @@ def test_a_passages_evidence_is_the_same_with_and_without_a_filter(small: SmallI
 
 def test_a_passages_relevance_is_the_same_with_and_without_a_filter(handbook: Rag) -> None:
     question = "How long must the red button be pressed?"
-    free = {row.id: row.relevance for row in handbook.search(question).trace.ledger}
+    free = {row.id: row.relevance for row in handbook.search(question).trace.candidates}
     kept = handbook.search(question, {"source": [c.chunk.source for c in handbook.retrieve(question)[:3]]})
-    common = [row for row in kept.trace.ledger if row.id in free]
+    common = [row for row in kept.trace.candidates if row.id in free]
     assert len(common) >= 3
     assert [row.relevance for row in common] == pytest.approx([free[row.id] for row in common], abs=1e-6)
 

@@ -16,7 +16,7 @@ from rag.contract import answer_json, error_json
 from rag.errors import TransientError
 from rag.runs.questions import AskedQuestion
 from rag.runs.report import report_html
-from rag.types import Answer, Citation, LedgerRow, Passage, RerankTrace, Stage, Trace
+from rag.types import Answer, Citation, CandidateTrace, Passage, RerankTrace, Stage, Trace
 
 
 RECORD: dict[str, Any] = {
@@ -41,8 +41,8 @@ RECORD: dict[str, Any] = {
 
 
 
-def row(relevance: float, fused: int, reranked: int, reason: str = "") -> LedgerRow:
-    return LedgerRow(
+def row(relevance: float, fused: int, reranked: int, reason: str = "") -> CandidateTrace:
+    return CandidateTrace(
         "id", f"{HOSTILE}.md", 1, None, fused, reranked, 1.0, relevance, fused - reranked, not reason, reason
     )
 
@@ -52,7 +52,7 @@ def an_answer(**changes: Any) -> Answer:
     trace = Trace(
         stages=(Stage("rerank", 1.0, 1),),
         rerank=RerankTrace("late-interaction", ""),
-        ledger=(row(0.734, 8, 1), row(0.1, 1, 8, "beyond top_k 1")),
+        candidates=(row(0.734, 8, 1), row(0.1, 1, 8, "beyond top_k 1")),
         notes=("1 passages were cut to the reranker's window",),
     )
     citation = Citation(1, "a.md", 3, "Pumps", 10, 20, "number-not-found")

@@ -65,7 +65,7 @@ class Told:
 
 
 def kinds(scores: Scores) -> list[str]:
-    return [scores.readers[reader].kind for reader in scores.by]
+    return [scores.scorers[scorer].kind for scorer in scores.by]
 
 
 # --- retry ---------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_without_a_deadline_one_call_is_made_on_the_callers_thread() -> None:
 def test_another_reranker_stands_in_and_says_so(error: Exception) -> None:
     chain = Fallback([Told("first").then(error), Told("second"), FirstStageOrder()], permanent=False)
     scores = chain.score(QUESTION, candidates(2))
-    assert (scores.status, scores.readers) == ("degraded", (RerankerCard("second", "m"),))
+    assert (scores.status, scores.scorers) == ("degraded", (RerankerCard("second", "m"),))
     assert scores.reason == f"{error}; second m scored instead"
 
 
@@ -216,7 +216,7 @@ def test_a_permanent_refusal_is_not_masked_unless_the_config_says_so() -> None:
     with pytest.raises(ServiceError, match="wrong key"):
         Fallback([Told().then(WRONG_KEY), Told()], permanent=False).score(QUESTION, candidates(1))
     scores = Fallback([Told().then(WRONG_KEY), Told("b")], permanent=True).score(QUESTION, candidates(1))
-    assert (scores.status, scores.readers[0].kind) == ("degraded", "b")
+    assert (scores.status, scores.scorers[0].kind) == ("degraded", "b")
 
 
 @pytest.mark.parametrize("values", [(1.0,), (1.0, float("nan")), (1.0, 2.0, 3.0)])
@@ -227,7 +227,7 @@ def test_nonsense_of_a_local_model_is_an_error_unless_the_config_says_so(values:
 
     with pytest.raises(ModelError):
         chain(permanent=False).score(QUESTION, candidates(2))
-    assert chain(permanent=True).score(QUESTION, candidates(2)).readers[0].kind == "b"
+    assert chain(permanent=True).score(QUESTION, candidates(2)).scorers[0].kind == "b"
 
 
 def test_an_error_of_the_user_is_nobodys_to_mend() -> None:
@@ -354,8 +354,8 @@ def test_a_listwise_list_is_known_as_a_whole_or_not_at_all(store: ScoreStore) ->
         Scores((1.0, 2.0), status="late"),
         Scores((1.0, 2.0), status="degraded"),
         Scores((1.0, 2.0), ranks=False),
-        Scores((1.0, 2.0), readers=(RerankerCard("told", "m"), NOBODY), by=(0, 1)),
-        Scores((1.0, 2.0), readers=(RerankerCard("another"),), by=(0, 0)),
+        Scores((1.0, 2.0), scorers=(RerankerCard("told", "m"), NOBODY), by=(0, 1)),
+        Scores((1.0, 2.0), scorers=(RerankerCard("another"),), by=(0, 0)),
     ],
 )
 @pytest.mark.parametrize("listwise", [False, True])
@@ -484,7 +484,7 @@ def test_few_candidates_need_no_quick_reranker() -> None:
 
 def test_what_the_second_could_not_read_in_time_keeps_the_firsts_score() -> None:
     late = Scores(
-        (1.0, 0.0), status="late", reason="r", readers=(RerankerCard("sharp", "m"), NOBODY), by=(0, 1)
+        (1.0, 0.0), status="late", reason="r", scorers=(RerankerCard("sharp", "m"), NOBODY), by=(0, 1)
     )
     scores = Cascade(Told("quick", float), 2, Told("sharp").then(late)).score(QUESTION, candidates(3))
     assert kinds(scores) == ["quick", "sharp", "quick"]

@@ -313,10 +313,10 @@ def test_an_answer_says_who_ranked_and_why(configured: Path, rerank_server: Rera
     assert rerank_line(degraded.trace.rerank) == (
         "reranker none: degraded (Voyage refused with status 503: busy; the first stage's order stands)"
     )
-    assert {row.scored_by for row in degraded.trace.ledger} == {"none"}
+    assert {row.scored_by for row in degraded.trace.candidates} == {"none"}
     assert fine.trace.rerank is not None
     assert (fine.trace.rerank.kind, fine.trace.rerank.status) == ("voyage", "ok")
-    assert {row.scored_by for row in fine.trace.ledger} == {"voyage"}
+    assert {row.scored_by for row in fine.trace.candidates} == {"voyage"}
 
 
 def test_sixteen_threads_over_one_pipeline_do_not_mix_their_answers(
@@ -411,7 +411,9 @@ def test_a_stand_in_ranks_and_refuses_as_it_would_alone(
         assert [(p.chunk.id, p.relevance) for p in theirs.passages] == [
             (p.chunk.id, p.relevance) for p in ours.passages
         ]
-        assert [row.reason for row in theirs.trace.ledger] == [row.reason for row in ours.trace.ledger]
+        assert [row.reason for row in theirs.trace.candidates] == [
+            row.reason for row in ours.trace.candidates
+        ]
 
 
 def test_one_calibration_each(tmp_path: Path) -> None:
@@ -425,7 +427,7 @@ def test_one_calibration_each(tmp_path: Path) -> None:
     }
     del small
     rag = Rag(Settings(**config))  # type: ignore[arg-type]  # pydantic validates
-    scales = rag.parts.second_stage.members
+    scales = rag.assembly.second_stage.members
     assert [(member.card.kind, member.settings.threshold) for member in scales] == [
         ("late-interaction", 0.25),
         ("none", 0.5),

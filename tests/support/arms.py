@@ -12,7 +12,7 @@ from rag.errors import TransientError
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.naming import Naming
 from rag.evaluation.scoring import Evaluation, Options, score
-from rag.types import LedgerRow, RerankTrace, Stage, Trace
+from rag.types import CandidateTrace, RerankTrace, Stage, Trace
 
 RECORD: dict[str, Any] = {
     "started": "2026-01-02T03:04:05+00:00",
@@ -47,7 +47,7 @@ def line(
     **changes: Any,
 ) -> dict[str, Any]:
     rows = tuple(
-        LedgerRow(
+        CandidateTrace(
             id=f"c-{name}",
             source=name,
             dense_rank=before.index(name) + 1,
@@ -63,7 +63,7 @@ def line(
         for place, name in enumerate(after, start=1)
     )
     stages = tuple(Stage(name, ms, 1) for name in ("encode", "retrieve", "rerank", "select"))
-    trace = asdict(Trace(stages=stages, rerank=RerankTrace("listed", ""), ledger=rows))
+    trace = asdict(Trace(stages=stages, rerank=RerankTrace("listed", ""), candidates=rows))
     trace["rerank"] |= {"status": status, "reason": "the service did not answer" if status != "ok" else ""}
     text = "It is so [1]." if found else "The documents do not answer this question."
     told = {"question": id_, "found": found, "text": text, "citations": [], "passages": []}

@@ -461,7 +461,7 @@ def test_too_few_questions_are_refused_with_what_to_do() -> None:
 
 @pytest.fixture
 def miner(handbook: Rag) -> Miner:
-    return Miner(handbook.pipeline, handbook.parts.index.catalog, Naming(""), Recipe(margin=0.0))
+    return Miner(handbook.pipeline, handbook.assembly.index.catalog, Naming(""), Recipe(margin=0.0))
 
 
 TEXT = "When is the dome closed because of the wind?"
@@ -504,9 +504,9 @@ def test_what_ranks_above_the_labelled_answer_may_answer_too_and_is_left_out(
 
 def test_of_many_documents_that_answer_those_are_learned_that_rank_best(handbook: Rag) -> None:
     ranked = list(dict.fromkeys(passage.chunk.source for passage in passages_of(handbook)))
-    unranked = next(s for s, _ in handbook.parts.index.catalog.sources() if s not in ranked)
+    unranked = next(s for s, _ in handbook.assembly.index.catalog.sources() if s not in ranked)
     grades = dict.fromkeys(sorted([unranked, ranked[0], ranked[4], ranked[9]], reverse=True), 1)
-    index = handbook.parts.index.catalog
+    index = handbook.assembly.index.catalog
     few = Miner(handbook.pipeline, index, Naming(""), Recipe(most_right=2))
     (lesson,) = few.lessons([labelled(grades)], silent)
     assert [text.document for text in lesson.right] == [ranked[0], ranked[4]]
@@ -518,10 +518,10 @@ def test_of_many_documents_that_answer_those_are_learned_that_rank_best(handbook
 def test_a_marked_passage_is_the_one_that_is_learned(handbook: Rag, miner: Miner) -> None:
     source = next(
         s
-        for s, _ in handbook.parts.index.catalog.sources()
-        if len(handbook.parts.index.catalog.chunks_of(s)) > 2
+        for s, _ in handbook.assembly.index.catalog.sources()
+        if len(handbook.assembly.index.catalog.chunks_of(s)) > 2
     )
-    last = handbook.parts.index.catalog.chunks_of(source)[-1]
+    last = handbook.assembly.index.catalog.chunks_of(source)[-1]
     question = LabelledQuestion.model_validate(
         {
             "_id": "q",

@@ -128,9 +128,9 @@ def _bump_section(evaluation: Evaluation) -> Section | None:
 def _lines(evaluation: Evaluation, one: Scored) -> list[Line]:
     """The documents of the first places on either side, and the relevant ones."""
     best: dict[str, Mapping[str, Any]] = {}
-    for row in one.ledger:
+    for row in one.candidates:
         best.setdefault(evaluation.naming.document(row["source"]), row)
-    before = [evaluation.naming.document(row["source"]) for row in sorted(one.ledger, key=_fused)]
+    before = [evaluation.naming.document(row["source"]) for row in sorted(one.candidates, key=_fused)]
     order = list(dict.fromkeys(before))
     relevant = {name for name, grade in one.question.relevant.items() if grade > 0}
     return [

@@ -70,8 +70,8 @@ class Cached:
         return scores
 
     def _whole(self, scores: Scores) -> bool:
-        readers = {scores.readers[reader] for reader in scores.by} if scores.readers else set()
-        return scores.status == "ok" and scores.ranks and readers <= {self.card}
+        scorers = {scores.scorers[scorer] for scorer in scores.by} if scores.scorers else set()
+        return scores.status == "ok" and scores.ranks and scorers <= {self.card}
 
     def _key(self, *parts: str) -> Key:
         said = json.dumps([self._identity, *parts])

@@ -37,7 +37,7 @@ class Cascade:
 
 def _best(scores: Scores, candidates: Sequence[Candidate]) -> list[int]:
     """By raw score: one reranker's are comparable; what nobody has read comes last."""
-    unread = [bool(scores.readers) and scores.readers[reader] == NOBODY for reader in scores.by]
+    unread = [bool(scores.scorers) and scores.scorers[scorer] == NOBODY for scorer in scores.by]
     unread = unread or [not scores.ranks] * len(candidates)
     return sorted(
         range(len(candidates)),

@@ -44,8 +44,8 @@ class Fallback:
 
 def _named(reranker: Reranker, question: Question, candidates: Sequence[Candidate]) -> Scores:
     scores = reranker.score(question, candidates)
-    # Whoever looks at these scores asked another: they carry their reader's name.
-    return replace(scores, readers=(reranker.card,)) if not scores.readers else scores
+    # Whoever looks at these scores asked another: they carry their scorer's name.
+    return replace(scores, scorers=(reranker.card,)) if not scores.scorers else scores
 
 
 def _told(scores: Scores, failures: Sequence[str]) -> Scores:
@@ -57,7 +57,7 @@ def _told(scores: Scores, failures: Sequence[str]) -> Scores:
 
 
 def _stand_in(scores: Scores) -> str:
-    reader = scores.readers[0]
-    if reader == NOBODY:
+    scorer = scores.scorers[0]
+    if scorer == NOBODY:
         return "the first stage's order stands"
-    return f"{reader.kind} {reader.model}".rstrip() + " scored instead"
+    return f"{scorer.kind} {scorer.model}".rstrip() + " scored instead"

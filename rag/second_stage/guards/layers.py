@@ -1,4 +1,4 @@
-"""Scores of several readings as one: of each candidate the best reader's, nobody's where none read it."""
+"""Scores of several readings as one: of each candidate the best scorer's, nobody's where none read it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Layer:
     scores: Scores
 
     def read(self) -> dict[int, tuple[RerankerCard, float]]:
-        readers = self.scores.readers or (self.card,)
+        scorers = self.scores.scorers or (self.card,)
         by = self.scores.by or (0,) * len(self.places)
         return {
-            place: (readers[reader], value)
-            for place, reader, value in zip(self.places, by, self.scores.values, strict=True)
-            if readers[reader] != NOBODY
+            place: (scorers[scorer], value)
+            for place, scorer, value in zip(self.places, by, self.scores.values, strict=True)
+            if scorers[scorer] != NOBODY
         }
 
 
@@ -31,7 +31,7 @@ def layered(layers: Sequence[Layer], candidates: Sequence[Candidate]) -> Scores:
     found: dict[int, tuple[RerankerCard, float]] = {}
     for layer in layers:
         found = layer.read() | found
-    readers = tuple(dict.fromkeys([*_readers(layers), NOBODY]))
+    scorers = tuple(dict.fromkeys([*_scorers(layers), NOBODY]))
     scored = [found.get(i, (NOBODY, candidate.fused)) for i, candidate in enumerate(candidates)]
     return Scores(
         values=tuple(value for _, value in scored),
@@ -41,8 +41,8 @@ def layered(layers: Sequence[Layer], candidates: Sequence[Candidate]) -> Scores:
         tokens=sum(layer.scores.tokens for layer in layers),
         cached=sum(layer.scores.cached for layer in layers),
         cost=total(layer.scores.cost for layer in layers),
-        readers=readers,
-        by=tuple(readers.index(reader) for reader, _ in scored),
+        scorers=scorers,
+        by=tuple(scorers.index(scorer) for scorer, _ in scored),
     )
 
 
@@ -52,8 +52,8 @@ def unread(candidates: Sequence[Candidate]) -> Scores:
 
 
 def count_read(scores: Scores, card: RerankerCard) -> int:
-    readers = scores.readers or (card,)
-    return sum(readers[reader] != NOBODY for reader in scores.by or (0,) * len(scores.values))
+    scorers = scores.scorers or (card,)
+    return sum(scorers[scorer] != NOBODY for scorer in scores.by or (0,) * len(scores.values))
 
 
 def total(costs: Iterable[float | None]) -> float | None:
@@ -61,5 +61,5 @@ def total(costs: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
-def _readers(layers: Sequence[Layer]) -> list[RerankerCard]:
-    return [reader for layer in layers for reader in layer.scores.readers or (layer.card,)]
+def _scorers(layers: Sequence[Layer]) -> list[RerankerCard]:
+    return [scorer for layer in layers for scorer in layer.scores.scorers or (layer.card,)]

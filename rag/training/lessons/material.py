@@ -93,7 +93,7 @@ class Material:
     @cached_property
     def identity(self) -> str:
         """Of all that decides what comes out: equal ones share their work, different ones never."""
-        catalog = self.rag.parts.index.catalog
+        catalog = self.rag.assembly.index.catalog
         files = sorted({file for _, file in catalog.sources()})
         made_by = {
             "version": __version__,
@@ -102,7 +102,7 @@ class Material:
             "index": catalog.meta("fingerprint"),
             "documents": [[file, sorted(catalog.hashes(file).items())] for file in files],
             "minutes": self._options.minutes,
-            "scored_with": self.rag.parts.scored_with(self.rag.settings.reranker),
+            "scored_with": self.rag.assembly.scored_with(self.rag.settings.reranker),
         }
         return _hash([made_by, *map(_told, (self.parts.train, self.parts.stop, self.parts.judge))])
 
@@ -128,7 +128,7 @@ class Material:
 
     @cached_property
     def _miner(self) -> Miner:
-        return Miner(self.rag.pipeline, self.rag.parts.index.catalog, self.named, self._recipe)
+        return Miner(self.rag.pipeline, self.rag.assembly.index.catalog, self.named, self._recipe)
 
     def _mined(self) -> list[Lesson]:
         if found := list(self._miner.lessons(self.parts.train, self._progress)):
@@ -138,7 +138,7 @@ class Material:
         )
 
     def _titles(self) -> list[Lesson]:
-        catalog = self.rag.parts.index.catalog
+        catalog = self.rag.assembly.index.catalog
         chunks = (chunk for page in catalog.all_chunks(_PAGE) for chunk in page)
         titles = title_lessons(chunks, self.named, self._recipe.titles, self._recipe.seed)
         # A collection of questions and answers has its questions for titles.

@@ -23,7 +23,7 @@ def check_sources(dataset: Dataset | None, feedback: Path | None, synthetic: int
 def gather(
     rag: Rag, dataset: Dataset | None, feedback: Path | None, synthetic: int, seed: int, progress: Progress
 ) -> tuple[list[LabelledQuestion], Naming]:
-    sources = [source for source, _ in rag.parts.index.catalog.sources()]
+    sources = [source for source, _ in rag.assembly.index.catalog.sources()]
     named = naming(sources, dataset.judged if dataset else ())
     questions = list(dataset.labelled) if dataset else []
     if feedback is not None:

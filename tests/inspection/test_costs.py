@@ -13,7 +13,7 @@ from support.servers.rerank_server import RerankServer, Say
 
 from rag import Settings
 from rag.errors import ServiceError
-from rag.inspection.costs import Leaving, Plan, make_plan
+from rag.inspection.costs import Costs, Leaving, costs_of_run
 from rag.runs.run import run
 
 QUESTIONS = ["When does the dome close?", "When is tea served?"]
@@ -57,12 +57,12 @@ def settings(folder: Path, server: RerankServer, **sections: Any) -> Settings:
     return Settings(**(given | sections))
 
 
-def part(plan: Plan, name: str) -> Leaving:
+def part(plan: Costs, name: str) -> Leaving:
     return next(part for part in plan.parts if part.part == name)
 
 
 def test_as_many_calls_are_made_as_were_planned(folder: Path, rerank_server: RerankServer) -> None:
-    plan = make_plan(settings(folder, rerank_server))
+    plan = costs_of_run(settings(folder, rerank_server))
     assert rerank_server.calls == []
     assert (plan.documents, plan.passages, plan.questions) == (7, 7, 2)
     run(settings(folder, rerank_server), "test.yaml")
@@ -73,7 +73,7 @@ def test_as_many_calls_are_made_as_were_planned(folder: Path, rerank_server: Rer
 
 
 def test_the_plans_units_and_money_are_what_is_billed(folder: Path, rerank_server: RerankServer) -> None:
-    plan = make_plan(settings(folder, rerank_server))
+    plan = costs_of_run(settings(folder, rerank_server))
     run(settings(folder, rerank_server), "test.yaml")
     spent = json.loads((folder / "out" / "run.json").read_text())["spent"]["rerank"]
     assert (part(plan, "reranker").units, spent["units"]) == (4, 4)
@@ -104,7 +104,7 @@ def test_no_key_stands_in_what_a_run_writes(folder: Path, rerank_server: RerankS
 
 
 def test_the_plan_says_which_text_leaves_and_where_to(folder: Path, rerank_server: RerankServer) -> None:
-    plan = make_plan(settings(folder, rerank_server))
+    plan = costs_of_run(settings(folder, rerank_server))
     assert [(p.part, p.text) for p in plan.parts] == [
         ("embedder", "every passage and every question"),
         ("reranker", "every question with 7 candidates"),
@@ -114,7 +114,7 @@ def test_the_plan_says_which_text_leaves_and_where_to(folder: Path, rerank_serve
 
 def test_a_cascade_sends_only_what_is_passed_on(folder: Path, rerank_server: RerankServer) -> None:
     policy = {"cascade": [{"kind": "late-interaction", "top_k": 2}]}
-    plan = make_plan(settings(folder, rerank_server, policy=policy))
+    plan = costs_of_run(settings(folder, rerank_server, policy=policy))
     assert part(plan, "reranker").text == "every question with 2 candidates"
     assert part(plan, "reranker").calls == 2
     assert plan.cost is None
@@ -122,13 +122,13 @@ def test_a_cascade_sends_only_what_is_passed_on(folder: Path, rerank_server: Rer
 
 def test_where_nothing_leaves_the_plan_says_so(folder: Path, rerank_server: RerankServer) -> None:
     local = settings(folder, rerank_server, embedder={}, reranker={})
-    assert make_plan(local).parts == ()
+    assert costs_of_run(local).parts == ()
 
 
 def test_a_config_without_questions_still_tells_who_would_be_talked_to(
     folder: Path, rerank_server: RerankServer
 ) -> None:
-    plan = make_plan(settings(folder, rerank_server, run={}))
+    plan = costs_of_run(settings(folder, rerank_server, run={}))
     assert [(p.part, p.text, p.calls) for p in plan.parts] == [
         ("embedder", "every question", 0),
         ("reranker", "every question with its candidates", 0),
@@ -136,9 +136,9 @@ def test_a_config_without_questions_still_tells_who_would_be_talked_to(
 
 
 def test_without_sources_the_index_is_planned_for(folder: Path, rerank_server: RerankServer) -> None:
-    assert make_plan(settings(folder, rerank_server, run={})).passages == 0
+    assert costs_of_run(settings(folder, rerank_server, run={})).passages == 0
     run(settings(folder, rerank_server), "test.yaml")
-    again = make_plan(settings(folder, rerank_server, run={"questions": folder / "questions.jsonl"}))
+    again = costs_of_run(settings(folder, rerank_server, run={"questions": folder / "questions.jsonl"}))
     assert (again.documents, again.passages, part(again, "embedder").calls) == (7, 7, 2)
 
 
