@@ -1,0 +1,150 @@
+"""The documentation sets: whose they are, which of their files are taken, and how they are laid out.
+
+Each set is a package of Debian's. It is fetched with `apt-get download`, unpacked with `dpkg-deb -x` into
+the cache folder, and the chosen files are laid side by side in a folder of the set's name. Nothing is
+installed, and nothing of it belongs into the repository.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class Unavailable(Exception):
+    """A set cannot be laid out; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManualSet:
+    """`version` is the one for which the questions were written; of `folder`, the files named are taken."""
+
+    name: str
+    package: str
+    version: str
+    folder: str
+    files: tuple[str, ...]
+    form: str
+
+
+_SQLITE = (
+    "atomiccommit autoinc backup carray cli compile copyright csv datatype3 dbhash dbstat different eqp "
+    "errlog expridx faq fasterthanfs fileformat2 floatingpoint foreignkeys fts5 gencol howtocorrupt "
+    "inmemorydb intern-v-extern-blob isolation json1 lang_aggfunc lang_altertable lang_analyze "
+    "lang_attach lang_conflict lang_corefunc lang_createindex lang_createtable lang_createtrigger "
+    "lang_createview lang_datefunc lang_delete lang_explain lang_expr lang_insert lang_returning "
+    "lang_savepoint lang_select lang_transaction lang_update lang_upsert lang_vacuum lang_with limits "
+    "loadext lockingv3 mmap nulls optoverview partialindex pragma printf queryplanner quirks rescode "
+    "rowidtable rtree security sharedcache sqldiff stricttables tempfiles threadsafe uri wal whentouse "
+    "windowfunctions withoutrowid zipfile"
+)
+_GIT = (
+    "fetch-options git git-add git-am git-apply git-archive git-bisect git-blame git-branch git-bundle "
+    "git-check-ignore git-checkout git-cherry-pick git-clean git-clone git-commit git-config git-daemon "
+    "git-describe git-diff git-fast-import git-fetch git-filter-branch git-format-patch git-fsck git-gc "
+    "git-grep git-hash-object git-init git-interpret-trailers git-log git-ls-files git-maintenance "
+    "git-merge git-merge-base git-mv git-notes git-pack-objects git-prune git-pull git-push "
+    "git-range-diff git-rebase git-reflog git-remote git-repack git-rerere git-reset git-restore "
+    "git-rev-parse git-revert git-rm git-send-email git-shortlog git-show git-sparse-checkout git-stash "
+    "git-status git-submodule git-svn git-switch git-tag git-update-index git-worktree gitattributes "
+    "gitcredentials gitfaq githooks gitignore gitmodules gitrepository-layout gitrevisions revisions "
+    "gitworkflows pretty-formats rev-list-options diff-options"
+)
+_POLICY = (
+    "ap-pkg-alternatives ap-pkg-binarypkg ap-pkg-conffiles ap-pkg-controlfields ap-pkg-diversions "
+    "ap-pkg-scope ap-pkg-sourcepkg ap-process ch-archive ch-binary ch-controlfields "
+    "ch-customized-programs ch-docs ch-files ch-maintainerscripts ch-opersys ch-relationships ch-scope "
+    "ch-sharedlibs ch-source upgrading-checklist"
+)
+
+
+def _named(stems: str, suffix: str) -> tuple[str, ...]:
+    return tuple(f"{stem}{suffix}" for stem in stems.split())
+
+
+SETS = (
+    ManualSet(
+        "sqlite",
+        "sqlite3-doc",
+        "3.40.1-2+deb12u2",
+        "usr/share/doc/sqlite3",
+        _named(_SQLITE, ".html"),
+        "HTML written by hand",
+    ),
+    ManualSet(
+        "policy",
+        "debian-policy",
+        "4.6.2.0",
+        "usr/share/doc/debian-policy/policy.html",
+        _named(_POLICY, ".html"),
+        "HTML made by Sphinx",
+    ),
+    ManualSet(
+        "bash",
+        "bash-doc",
+        "5.2.15-2",
+        "usr/share/doc/bash",
+        ("bashref.pdf",),
+        "a PDF made by TeX",
+    ),
+    ManualSet(
+        "git",
+        "git-doc",
+        "1:2.39.5-0+deb12u3",
+        "usr/share/doc/git-doc",
+        _named(_GIT, ".txt"),
+        "AsciiDoc sources, text files",
+    ),
+)
+
+
+def find_set(name: str) -> ManualSet:
+    for manual in SETS:
+        if manual.name == name:
+            return manual
+    raise Unavailable(f"there is no set {name!r}: there are {', '.join(manual.name for manual in SETS)}")
+
+
+def lay_out(manual: ManualSet, cache: Path) -> tuple[Path, str]:
+    """The folder of a set's files, made where it is missing, and the version of the package they are from."""
+    folder, stamp = cache / "sets" / manual.name, cache / "sets" / f"{manual.name}.version"
+    wanted = "\n".join(manual.files)
+    if stamp.exists() and stamp.read_text("utf-8").partition("\n")[2] == wanted:
+        return folder, stamp.read_text("utf-8").partition("\n")[0]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as work:
+        version = _unpack(manual, Path(work))
+        for name in manual.files:
+            source = Path(work) / "tree" / manual.folder / name
+            if source.exists():  # one that a newer package lacks shows in the check of the facts
+                shutil.copy(source, folder / name)
+    stamp.write_text(f"{version}\n{wanted}", "utf-8")
+    return folder, version
+
+
+def _unpack(manual: ManualSet, work: Path) -> str:
+    """The package's files under `work`/tree; returns its version."""
+    _run(["apt-get", "download", manual.package], work, manual)
+    (deb,) = work.glob("*.deb")
+    _run(["dpkg-deb", "-x", deb.name, "tree"], work, manual)
+    return _run(["dpkg-deb", "-f", deb.name, "Version"], work, manual).strip()
+
+
+def _run(command: list[str], folder: Path, manual: ManualSet) -> str:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise Unavailable(
+            f"{command[0]} is missing: the sets come from Debian's packages, so a system with apt is needed"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise Unavailable(
+            f"{' '.join(command)} failed: {error.stderr.strip()}\n"
+            f"Remedy: be online, run apt-get update, and see that apt-cache policy {manual.package} "
+            "names a candidate."
+        ) from error
+    return done.stdout

@@ -1,0 +1,25 @@
+"""When a text says a fact: white space, typographic quotes and the marks of code do not count."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+_ALIKE = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "`": "", "\N{NO-BREAK SPACE}": " ", "−": "-", "–": "-"}
+)
+_SPACE = re.compile(r"\s+")
+
+
+def plain(text: str) -> str:
+    """The text in one line. Names and operators stay as they are: no `_` and no `*` is touched."""
+    return _SPACE.sub(" ", text.translate(_ALIKE))
+
+
+@cache
+def pattern(fact: str) -> re.Pattern[str]:
+    return re.compile(fact, re.IGNORECASE)
+
+
+def says(text: str, fact: str) -> bool:
+    return pattern(fact).search(plain(text)) is not None
