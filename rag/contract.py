@@ -12,6 +12,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
         "found": answer.found,
+        "state": answer.state,
+        "confidence": answer.confidence,
         "text": answer.text,
         "notice": answer.notice,
         "citations": [asdict(citation) for citation in answer.citations],

@@ -162,7 +162,7 @@ class Pipeline:
 
     def _nothing(self, found: SearchResult) -> Answer:
         """Nothing is relevant enough: an honest answer, and no generator is called."""
-        return Answer(found.question, NOT_FOUND, False, (), (), found.trace)
+        return Answer(found.question, NOT_FOUND, "not_found", (), (), found.trace)
 
     def _answer(self, question: Question, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
         generated = GenerateTrace(
@@ -178,11 +178,12 @@ class Pipeline:
         return Answer(
             question=question.text,
             text=text,
-            found=not _is_refusal(text),
+            state="not_found" if _is_refusal(text) else "answered",
             passages=found.passages,
             citations=citations,
             trace=trace,
             notice=reply.notice,
+            confidence=max(passage.relevance for passage in found.passages),
         )
 
     def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:

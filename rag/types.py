@@ -16,8 +16,9 @@ if TYPE_CHECKING:  # numpy takes longer to import than this whole package
 
     Floats = NDArray[np.float32]
     Bits = NDArray[np.uint8]
+    Ints = NDArray[np.int32]
 else:
-    Floats = Bits = object
+    Floats = Bits = Ints = object
 
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
@@ -53,6 +54,7 @@ class Chunk:
 
     `headings` is the path of titles above the passage, outermost first.
     `reading` is what embedder and reranker read: the headings (if configured) and the text.
+    `markup` is the document's: it says what of the text is shown to a person.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Chunk:
     page: int | None = None
     reading: str = ""
     metadata: Metadata = field(default_factory=dict)
+    markup: Markup = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +192,22 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one passage: the logit that it answers, and for each of its tokens how likely
+    it is a part of the answer. `starts` and `ends` are offsets into the text that was given."""
+
+    logit: float
+    starts: Ints
+    ends: Ints
+    marks: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A candidate with its raw rerank score, its logit (what is sorted on) and its relevance.
 
-    `scorer` is who scored it; None is whoever scores in this pipeline.
+    `scorer` is who scored it; None is whoever scores in this pipeline. `read` is what a reader made of
+    its chunk's `reading`, where one has read it.
     """
 
     candidate: Candidate
@@ -201,6 +216,7 @@ class Passage:
     relevance: float
     rank: int
     scorer: RerankerCard | None = None
+    read: Reading | None = None
 
     @property
     def chunk(self) -> Chunk:
@@ -225,6 +241,7 @@ class Selection:
 
 # --- what a question gets ------------------------------------------------------------------
 
+AnswerState = Literal["answered", "unsure", "not_found"]
 CitationStatus = Literal["ok", "unknown-passage", "quote-not-found", "number-not-found"]
 
 
@@ -358,15 +375,24 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a question. Where `found` is False, `text` says so and no generator was asked."""
+    """The answer to a question.
+
+    `confidence`: how likely it is that what is shown holds the answer. `state`: `unsure` shows what is
+    nearest and says so; `not_found` shows nothing.
+    """
 
     question: str
     text: str
-    found: bool
+    state: AnswerState
     passages: tuple[Passage, ...]
     citations: tuple[Citation, ...]
     trace: Trace
     notice: str = ""
+    confidence: float = 0.0
+
+    @property
+    def found(self) -> bool:
+        return self.state == "answered"
 
     def __str__(self) -> str:
         return self.text

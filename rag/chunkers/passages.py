@@ -24,6 +24,7 @@ def make_chunk(
         page=bisect_right(document.pages, start) if document.pages else None,
         reading=reading,
         metadata=document.metadata,
+        markup=document.markup,
     )
 
 

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
 
 _CHUNK = """
 SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.above,
-    d.metadata
+    d.metadata, d.markup
 FROM chunks c JOIN documents d ON d.id = c.document_id
 """
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
@@ -464,7 +464,7 @@ def _above(chunk: Chunk) -> str:
 
 
 def _chunk(row: tuple[Any, ...]) -> Chunk:
-    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata = row
+    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, markup = row
     return Chunk(
         id=id_,
         document_id=document_id,
@@ -477,6 +477,7 @@ def _chunk(row: tuple[Any, ...]) -> Chunk:
         page=page,
         reading=above.removeprefix(_WHOLE) if above.startswith(_WHOLE) else above + text,
         metadata=_metadata(metadata),
+        markup=cast(Markup, markup),
     )
 
 

@@ -24,7 +24,9 @@ def entry(name: str, *texts: str) -> Entry:
     metadata: Metadata = {"year": 2024, "draft": True, "rate": 0.5, "tags": ("a", "b")}
     document = Document(f"id-{name}", "\n".join(texts), name, metadata, "markdown", (0, 5))
     chunks = tuple(
-        Chunk(f"{name}-{i}", document.id, name, i, t, 0, len(t), ("A", "B"), 2, f"A\n{t}", metadata)
+        Chunk(
+            f"{name}-{i}", document.id, name, i, t, 0, len(t), ("A", "B"), 2, f"A\n{t}", metadata, "markdown"
+        )
         for i, t in enumerate(texts)
     )
     return Entry(document, name, "hash", chunks, tuple(t.encode().ljust(16) for t in texts))

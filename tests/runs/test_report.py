@@ -56,7 +56,7 @@ def an_answer(**changes: Any) -> Answer:
         notes=("1 passages were cut to the reranker's window",),
     )
     citation = Citation(1, "a.md", 3, "Pumps", 10, 20, "number-not-found")
-    return replace(Answer("Why?", "Because [1].", True, (found,), (citation,), trace), **changes)
+    return replace(Answer("Why?", "Because [1].", "answered", (found,), (citation,), trace), **changes)
 
 
 def page(answer: Answer | dict[str, Any], /, **question: Any) -> tuple[str, Page]:
