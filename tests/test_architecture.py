@@ -16,7 +16,7 @@ FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
     "errors types threads progress",
-    "calibration filters loaders selection services shipped trace",
+    "calibration files filters loaders selection services trace",
     "feedback models protocols stores",
     "answers chunkers embedders index rerankers",
     "generators ingest retrievers second_stage",
@@ -80,7 +80,6 @@ READS_ENVIRONMENT = {
     "services.offline",
     "stores.chroma",
     "models.torch_bi_encoder",
-    "models.compiled",
     "models.int8",
     "cli.app",
 }

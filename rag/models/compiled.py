@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
 
 from filelock import FileLock
+from platformdirs import user_cache_path
+
+from rag.files.whole import write_whole
 
 
 def folder() -> Path:
     """Where the system keeps what can be made again."""
-    system = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(system).expanduser() / "rag"
+    return user_cache_path("rag", appauthor=False)
 
 
 def kept(name: str, make: Callable[[], bytes]) -> Path | None:
@@ -26,7 +26,7 @@ def kept(name: str, make: Callable[[], bytes]) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             if not path.exists():
-                _write(path, make())
+                write_whole(path, make())
     except OSError:  # no room, or not ours to write: it is made anew each time
         return None
     return path
@@ -35,15 +35,3 @@ def kept(name: str, make: Callable[[], bytes]) -> Path | None:
 def forget(path: Path) -> None:
     with suppress(OSError):
         path.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: a reader never sees half a file, whenever this process dies."""
-    descriptor, temporary = mkstemp(dir=path.parent, prefix=path.stem)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        forget(Path(temporary))
-        raise

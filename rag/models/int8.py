@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from rag.errors import ConfigError
+from rag.files.shipped import handbook
 from rag.models.tokens import Batch, Tokens
-from rag.shipped import handbook
 
 # So many texts show how large activations get; more change nothing.
 _TEXTS = 100

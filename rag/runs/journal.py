@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from rag.errors import ConfigError, LockedError
+from rag.files.lock import alone
+from rag.files.whole import write_whole
 
 AnswerLine = dict[str, Any]
 """A line of answers.jsonl: `_id` and either `rag.contract.answer_json` or the question and its error."""
@@ -25,26 +23,9 @@ class Journal:
         self._answers = folder / "answers.jsonl"
         self._record = folder / "run.json"
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        lock = self._acquired()
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _acquired(self) -> FileLock:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "run.lock", timeout=0)
-            lock.acquire()
-        except Timeout:
-            raise LockedError(
-                f"another run is writing to {self.folder}: wait, or name another folder (run.out, --out)"
-            ) from None
-        except OSError as error:
-            raise ConfigError(f"{self.folder} (run.out, --out) cannot be written: {error}") from error
-        return lock
+    def held(self) -> AbstractContextManager[None]:
+        busy = f"another run is writing to {self.folder}: wait, or name another folder (run.out, --out)"
+        return alone(self.folder / "run.lock", busy, "run.out, --out")
 
     def earlier(self) -> tuple[str, list[AnswerLine]]:
         """Which run wrote here before, and its answers. Failures are left out, and so is what a stand-in
@@ -67,14 +48,14 @@ class Journal:
         """The record last: it says that all is there."""
         self._put_answers(answers)
         if report:
-            _replace(self.folder / "report.html", report.encode())
+            write_whole(self.folder / "report.html", report.encode())
         self._put_record(record)
 
     def _put_answers(self, answers: Iterable[AnswerLine]) -> None:
-        _replace(self._answers, b"".join(map(_line, answers)))
+        write_whole(self._answers, b"".join(map(_line, answers)))
 
     def _put_record(self, record: dict[str, Any]) -> None:
-        _replace(self._record, json.dumps(record, ensure_ascii=False, indent=2).encode() + b"\n")
+        write_whole(self._record, json.dumps(record, ensure_ascii=False, indent=2).encode() + b"\n")
 
 
 def makeshift(answer: AnswerLine) -> bool:
@@ -101,10 +82,3 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.write_bytes(content)
-    os.replace(fresh, path)

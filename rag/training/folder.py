@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from rag.errors import ConfigError, InputError, LockedError
+from rag.errors import InputError
+from rag.files.lock import alone
 from rag.models.card import RECORD
 
 _LOCK = "train.lock"
@@ -24,22 +22,9 @@ def check_out(out: Path) -> None:
         )
 
 
-@contextmanager
-def alone(work: Path) -> Iterator[None]:
+def hold(work: Path) -> AbstractContextManager[None]:
     """One training a folder."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{work} (--out) cannot be written: {error.strerror}") from error
-    lock = FileLock(work / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LockedError(f"another training is writing to {work}: wait, or name another --out") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return alone(work / _LOCK, f"another training is writing to {work}: wait, or name another --out", "--out")
 
 
 def put(fresh: Path, out: Path) -> None:
@@ -60,10 +45,3 @@ def sweep(work: Path, identity: str) -> None:
     for left in work.iterdir():
         if identity not in left.name and left.name != _LOCK:
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.write_text(text, "utf-8")
-    os.replace(fresh, path)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rag.api import Rag
+from rag.files.whole import whole
 from rag.index.fingerprint import fingerprint
 from rag.progress import Progress
 from rag.settings import Settings
@@ -18,10 +18,8 @@ def reencoded(rag: Rag, settings: Settings, folder: Path, progress: Progress) ->
     """Goes on where it was killed: what is encoded already is in the copy's own cache."""
     if not (folder / _CATALOG).exists():
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f"{_CATALOG}.tmp"
-        fresh.unlink(missing_ok=True)
-        rag.assembly.index.catalog.copy_to(fresh)
-        os.replace(fresh, folder / _CATALOG)
+        with whole(folder / _CATALOG) as fresh:
+            rag.assembly.index.catalog.copy_to(fresh)
     # Never a server's: the copy has the name of the index that it was made of, and would replace it there.
     store = EmbeddedStoreSettings(path=folder)
     other = Rag(settings.model_copy(update={"store": store}))

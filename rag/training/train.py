@@ -16,11 +16,12 @@ from pathlib import Path
 
 from rag.api import Rag
 from rag.evaluation.dataset import Dataset
+from rag.files.whole import write_whole
 from rag.inspection.models_in_use import models_in_use
 from rag.progress import Progress
 from rag.settings import Settings
 from rag.training.card import write_card
-from rag.training.folder import alone, check_out, put, sweep, write_whole
+from rag.training.folder import check_out, hold, put, sweep
 from rag.training.learning.average import choose_share
 from rag.training.learning.checkpoint import Checkpoint
 from rag.training.learning.loop import Course, Loop, weights_of
@@ -62,12 +63,12 @@ class Training:
         self._material = Material(settings, dataset, self._trainee, recipe, options, progress)
 
     def plan(self) -> Plan:
-        with alone(self._options.work):
+        with hold(self._options.work):
             return self._plan
 
     def run(self, told: Callable[[Plan], None]) -> Trained:
         """`told` hears the plan before the training starts."""
-        with alone(self._options.work):
+        with hold(self._options.work):
             sweep(self._options.work, self._material.identity)
             told(self._plan)
             course, shares = self._learned()
@@ -104,7 +105,7 @@ class Training:
         """Made once for a training: after a kill the steps stay as many as they were."""
         path = self._named("plan.json")
         if not path.exists():
-            write_whole(path, json.dumps(asdict(self._measured())))
+            write_whole(path, json.dumps(asdict(self._measured())).encode())
         return Plan(**json.loads(path.read_text("utf-8")))
 
     def _measured(self) -> Plan:
@@ -154,7 +155,7 @@ class Training:
             shutil.rmtree(self._model, ignore_errors=True)
             self._student.save(self._model)
             told = {"course": asdict(course), "shares": list(measured.items())}
-            write_whole(done, json.dumps(told))
+            write_whole(done, json.dumps(told).encode())
         told = json.loads(done.read_text("utf-8"))
         return Course.read(told["course"]), dict(told["shares"])
 
@@ -191,7 +192,7 @@ class Training:
         was = self._material.rag.pipeline.calibration
         told = f"{len(self._material.parts.stop)} held-out questions, by rag train"
         rag = self._with(self._model, None)
-        write_whole(path, calibration_of(made, rag, was, told, (self._model, model)))
+        write_whole(path, calibration_of(made, rag, was, told, (self._model, model)).encode())
 
     def _install(self, trained: Trained) -> None:
         """Complete before it is put in its place: a kill leaves the old model or the new one."""

@@ -10,7 +10,7 @@ from support.places import ROOT
 
 from rag.cli import demo as command
 from rag.cli.demo import STORE, crossings, prepare
-from rag.shipped import handbook
+from rag.files.shipped import handbook
 from rag.types import CandidateTrace, Trace
 
 README_OUTPUT = (ROOT / "README.md").read_text().split("$ scripts/demo\n")[1].split("```")[0]

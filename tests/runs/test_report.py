@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from support.pages import HOSTILE, Page
-
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from support.builders import passage
+from support.pages import HOSTILE, Page
 
 from rag.contract import answer_json, error_json
 from rag.errors import TransientError
 from rag.runs.questions import AskedQuestion
 from rag.runs.report import report_html
-from rag.types import Answer, Citation, CandidateTrace, Passage, RerankTrace, Stage, Trace
-
+from rag.types import Answer, CandidateTrace, Citation, Passage, RerankTrace, Stage, Trace
 
 RECORD: dict[str, Any] = {
     "config": "test.yaml",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
+
+from rag.files.whole import whole
 
 
 class Checkpoint:
@@ -26,9 +27,5 @@ class Checkpoint:
     def write(self, state: dict[str, Any]) -> None:
         import torch
 
-        fresh = self._path.with_name(f"{self._path.name}.tmp")
-        with fresh.open("wb") as stream:
-            torch.save({**state, "identity": self._identity}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, self._path)
+        with whole(self._path) as fresh:
+            torch.save({**state, "identity": self._identity}, fresh)

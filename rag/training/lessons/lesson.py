@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from rag.files.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,8 @@ def lessons_hash(lessons: Sequence[Lesson]) -> str:
 
 
 def write_lessons(lessons: Sequence[Lesson], path: Path) -> None:
-    """Whole or not at all."""
     lines = [json.dumps(_plain(lesson), ensure_ascii=False) + "\n" for lesson in lessons]
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.write_text("".join(lines), "utf-8", errors="surrogatepass")
-    os.replace(fresh, path)
+    write_whole(path, "".join(lines).encode("utf-8", "surrogatepass"))
 
 
 def read_lessons(path: Path) -> list[Lesson]:

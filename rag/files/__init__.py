@@ -1,0 +1,1 @@
+"""Files: what the package brings along, and how a file is written."""
