@@ -1,7 +1,9 @@
 """Manuals of other people as a measure. Documents from Debian's packages, questions from data/manuals.
 
-python scripts/manuals lay-out    # fetch the sets (apt-get download) and unpack them into the cache folder
+python scripts/manuals lay-out    # fetch the sets (apt-get download), unpack them into the cache folder
 python scripts/manuals check      # do the documents hold each fact where the questions say?
+python scripts/manuals measure    # ask the working half's questions: a table; --show: what went wrong
+python scripts/manuals measure --half held --data CLAPNQ   # the other half; a collection in BEIR form too
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path[0] = str(Path(__file__).parent.parent)  # run as a folder, the folder itself stands there
+# Run as a folder, the folder itself stands there. What is measured is the rag beside it.
+sys.path[:1] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 if TYPE_CHECKING:
     from manuals.sets import ManualSet
@@ -25,7 +28,7 @@ def main() -> int:
     from manuals.sets import SETS, Unavailable, find_set
 
     options = _options()
-    run = {"lay-out": _lay_out, "check": _check}[options.command]
+    run = {"lay-out": _lay_out, "check": _check, "measure": _measure}[options.command]
     try:
         return run([find_set(name) for name in options.set] or SETS, options)
     except Unavailable as error:
@@ -52,18 +55,26 @@ def _check(sets: Sequence[ManualSet], options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _measure(sets: Sequence[ManualSet], options: argparse.Namespace) -> int:
+    from manuals.measure import measure
+
+    return measure(sets, options)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/manuals", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, help_ in (
-        ("lay-out", "fetch and unpack"),
-        ("check", "compare the questions with the documents"),
-    ):
-        command = commands.add_parser(name, help=help_)
-        command.add_argument("--set", action="append", default=[], help="only this set; may be given again")
-        command.add_argument(
-            "--cache", type=Path, default=CACHE, help="outside of the repository: %(default)s"
-        )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--set", action="append", default=[], help="only this set; may be given again")
+    shared.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
+    commands.add_parser("lay-out", parents=[shared], help="fetch and unpack")
+    commands.add_parser("check", parents=[shared], help="compare questions and documents")
+    command = commands.add_parser("measure", parents=[shared], help="ask, and count")
+    command.add_argument("--half", choices=("work", "held"), default="work", help="held: once, at the end")
+    command.add_argument("--config", type=Path, help="default: rag's defaults")
+    command.add_argument("--data", type=Path, action="append", default=[], help="a folder in BEIR form")
+    command.add_argument("--json", action="store_true")
+    command.add_argument("--show", action="store_true", help="each failure of the working half")
     return parser.parse_args()
 
 

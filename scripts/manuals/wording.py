@@ -9,6 +9,7 @@ _ALIKE = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "`": "", "\N{NO-BREAK SPACE}": " ", "−": "-", "–": "-"}
 )
 _SPACE = re.compile(r"\s+")
+_STARS = re.compile(r"\*+")
 
 
 def plain(text: str) -> str:
@@ -22,4 +23,7 @@ def pattern(fact: str) -> re.Pattern[str]:
 
 
 def says(text: str, fact: str) -> bool:
-    return pattern(fact).search(plain(text)) is not None
+    """Stars that only emphasise may stand in the text, in the midst of the fact; its own must be there."""
+    line = plain(text)
+    found = pattern(fact)
+    return bool(found.search(line) or found.search(_STARS.sub("", line)))
