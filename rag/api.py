@@ -5,37 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rag.assembly import Assembly
-from rag.feedback import FILE, Feedback, add_feedback, judge
+from rag.errors import InputError
+from rag.feedback import FILE, Feedback, add_feedback, judge, judge_json, read_feedback
 from rag.filters import Where
+from rag.index.source_root import SourceRoot
+from rag.inspection.status import Status, read_status
+from rag.inspection.why import Absence, explain_absence
 from rag.progress import Progress, silent
+from rag.second_stage.rank import rerank_texts
+from rag.selection import Rule
 from rag.settings import Settings
-from rag.types import (
-    Answer,
-    Candidate,
-    IngestReport,
-    Passage,
-    Question,
-    RerankTrace,
-    Scalar,
-    SearchResult,
-)
+from rag.types import Answer, Candidate, IngestReport, Passage, RerankTrace, Scalar, SearchResult
 
 if TYPE_CHECKING:
     from rag.pipeline import Pipeline
 
-Filter = Mapping[str, Scalar | Iterable[Scalar]]
+Filter = Mapping[str, Scalar | Iterable[Scalar]] | Where
 
 
 class Rag:
-    """Ingests, searches and answers. Usable from many threads; models are loaded once."""
+    """Ingests, searches and answers. Usable from many threads; models are loaded once.
+
+    `where` narrows a question to documents by their metadata; `top_k` and `threshold` select for this
+    question what the settings select for all.
+    """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.load()
         self.assembly = Assembly(self.settings)
         self._building = Lock()
+        self._closed = False
 
     @classmethod
     def open(cls, config: str | Path | Settings | None = None) -> Rag:
@@ -50,36 +53,105 @@ class Rag:
     @property
     def pipeline(self) -> Pipeline:
         with self._building:
+            if self._closed:
+                raise InputError("this Rag is closed: open another one")
             return self.assembly.pipeline
+
+    def close(self) -> None:
+        """Lets go of the index's files. Models stay: others in this process may use them."""
+        with self._building:
+            if not self._closed:
+                self.assembly.close()
+            self._closed = True
+
+    def __enter__(self) -> Rag:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # --- questions ------------------------------------------------------------------------
 
-    def ask(self, question: str, where: Filter | None = None) -> Answer:
-        return self.pipeline.ask(question, Where.of(where))
+    def ask(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> Answer:
+        return self.pipeline.ask(question, Where.of(where), self._rule(top_k, threshold))
 
-    def ask_many(self, questions: Sequence[str], where: Filter | None = None) -> list[Answer]:
+    def ask_many(
+        self,
+        questions: Sequence[str],
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> list[Answer]:
         """Answers in the order of the questions."""
-        return self.pipeline.ask_many(questions, Where.of(where))
+        return self.pipeline.ask_many(questions, Where.of(where), self._rule(top_k, threshold))
 
-    def stream(self, question: str, where: Filter | None = None) -> Iterator[str | Answer]:
+    def stream(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> Iterator[str | Answer]:
         """Pieces of text as they come, and last the whole Answer."""
-        return self.pipeline.stream(question, Where.of(where))
+        return self.pipeline.stream(question, Where.of(where), self._rule(top_k, threshold))
 
-    def search(self, question: str, where: Filter | None = None) -> SearchResult:
-        return self.pipeline.search(question, Where.of(where))
+    def search(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> SearchResult:
+        """The passages for a question, without an answer."""
+        return self.pipeline.search(question, Where.of(where), self._rule(top_k, threshold))
 
     def retrieve(self, question: str, where: Filter | None = None) -> Sequence[Candidate]:
         """The first stage alone."""
         return self.pipeline.retrieve(self.pipeline.encode(question), Where.of(where))
 
-    def rerank(self, question: str, candidates: Sequence[Candidate]) -> tuple[Sequence[Passage], RerankTrace]:
-        """The second stage alone: every candidate with its relevance, best first."""
-        encoded: Question = self.pipeline.encode(question)
-        return self.pipeline.rerank(encoded, candidates)
+    def rerank(
+        self, question: str, passages: Sequence[Candidate] | Sequence[str]
+    ) -> tuple[Sequence[Passage], RerankTrace]:
+        """The second stage alone: every candidate or text with its relevance, best first.
 
-    def feedback(self, answer: Answer, *, good: bool, note: str = "") -> Feedback:
-        """Keeps what the user thinks of an answer; of a refusal, whether refusing was right."""
-        return add_feedback(self.settings.store.path / FILE, judge(answer, good, note))
+        Of raw texts nothing but the reranker's score is known: their relevance orders them and is not
+        calibrated. `passage.chunk.ordinal` is a text's place in the list that was given.
+        """
+        encoded = self.pipeline.encode(question)
+        texts = [text for text in passages if isinstance(text, str)]
+        if len(texts) == len(passages):
+            return rerank_texts(self.pipeline.reranker, encoded, texts)
+        return self.pipeline.rerank(encoded, [item for item in passages if isinstance(item, Candidate)])
+
+    def why(self, question: str, source: str) -> Absence:
+        """At which stage, and why, a document's best passage left the race."""
+        return explain_absence(self.assembly, question, source)
+
+    def feedback(self, answer: Answer | bytes, *, good: bool, note: str = "") -> Feedback:
+        """Keeps what the user thinks of an answer, given as such or as the JSON that it was printed as;
+        of a refusal, whether refusing was right."""
+        kept = judge_json(answer, good, note) if isinstance(answer, bytes) else judge(answer, good, note)
+        return add_feedback(self.feedback_file, kept)
+
+    def given_feedback(self) -> list[Feedback]:
+        """All that is kept, oldest first."""
+        return read_feedback(self.feedback_file) if self.feedback_file.exists() else []
+
+    @property
+    def feedback_file(self) -> Path:
+        return self.settings.store.path / FILE
 
     # --- documents ------------------------------------------------------------------------
 
@@ -91,6 +163,22 @@ class Rag:
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
         return self.assembly.ingestor(progress).rebuild(embed)
+
+    def documents(self) -> list[str]:
+        """The source of each document in the index."""
+        return [source for source, _ in self.assembly.index.catalog.sources()]
+
+    def status(self) -> Status:
+        return read_status(self.assembly)
+
+    def name_sources_from(self, folder: Path) -> None:
+        """Documents get their names relative to this folder, wherever a command runs."""
+        SourceRoot.set(self.assembly.index.folder, self.assembly.index.catalog, folder)
+
+    def _rule(self, top_k: int | None, threshold: float | None) -> Rule | None:
+        if top_k is None and threshold is None:
+            return None
+        return self.pipeline.rule.changed(top_k, threshold)
 
 
 _opened: dict[Settings, Rag] = {}

@@ -83,6 +83,11 @@ class Assembly:
     def index(self) -> Index:
         return Index(self.settings.store.path, self.settings.store.build())
 
+    def close(self) -> None:
+        """Lets go of the index's files, if they were opened."""
+        if "index" in self.__dict__:
+            self.index.close()
+
     @cached_property
     def embedder(self) -> Embedder:
         return self.settings.embedder.build()

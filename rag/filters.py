@@ -21,8 +21,10 @@ class Where:
     clauses: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
-    def of(cls, pairs: Mapping[str, Scalar | Iterable[Scalar]] | None) -> Where | None:
+    def of(cls, pairs: Mapping[str, Scalar | Iterable[Scalar]] | Where | None) -> Where | None:
         """From the function call's mapping, `{"department": "optics", "year": [2023, 2024]}`."""
+        if isinstance(pairs, Where):
+            return pairs
         if not pairs:
             return None
         return cls(tuple((_key(key), _values(value)) for key, value in pairs.items()))

@@ -20,7 +20,7 @@ from rag.errors import InputError
 from rag.index.catalog import Entry, FileRecord
 from rag.index.fingerprint import fingerprint, vectors_by
 from rag.index.index import Generation, Index
-from rag.index.source_root import Anchor
+from rag.index.source_root import SourceRoot
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
 from rag.progress import Progress, silent
 from rag.protocols import Chunker, Embedder
@@ -61,19 +61,17 @@ class Ingestor:
         with self._index.writing() as generation:
             self._index.check_fingerprint(self._fingerprint)
             self._catalog.set_meta(fingerprint=self._fingerprint)
-            anchor = Anchor.of(self._index.folder, self._catalog)
+            root = SourceRoot.of(self._index.folder, self._catalog)
             tally = _Tally()
-            found = list(self._find(paths, anchor, prune))
+            found = list(self._find(paths, root, prune))
             files = [item for item in found if isinstance(item, Path)]
-            unread = [
-                Skipped(anchor.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)
-            ]
+            unread = [Skipped(root.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)]
             tally.skipped += unread
-            self._read_all(files, anchor, generation, tally)
+            self._read_all(files, root, generation, tally)
             if prune:
                 # What could not be read has not vanished: nothing under it is pruned.
-                seen = {anchor.source(file) for file in files}
-                tally.removed += self._prune(paths, seen, {s.source for s in unread}, anchor, generation)
+                seen = {root.source(file) for file in files}
+                tally.removed += self._prune(paths, seen, {s.source for s in unread}, root, generation)
             self._catalog.sweep(pending=True)
         return tally.report(time.perf_counter() - started)
 
@@ -89,11 +87,11 @@ class Ingestor:
 
     def _named(self, names: Sequence[str]) -> dict[str, str]:
         """Source and file of each document that is meant by its own name, its file's or a folder's."""
-        anchor = Anchor.of(self._index.folder, self._catalog)
+        root = SourceRoot.of(self._index.folder, self._catalog)
         sources = self._catalog.sources()
         chosen: dict[str, str] = {}
         for name in names:
-            meant = {name.rstrip("/"), anchor.source(Path(name))}
+            meant = {name.rstrip("/"), root.source(Path(name))}
             matches = {source: file for source, file in sources if _is_within(source, file, meant)}
             if not matches:
                 raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
@@ -118,22 +116,23 @@ class Ingestor:
 
     # --- files ----------------------------------------------------------------------------
 
-    def _find(self, paths: Sequence[Path], anchor: Anchor, prune: bool) -> Iterator[Path | Skipped]:
+    def _find(self, paths: Sequence[Path], root: SourceRoot, prune: bool) -> Iterator[Path | Skipped]:
         """With `prune`, a path that is gone from the disk but known to the catalog is no mistake."""
         sources = self._catalog.sources()
         there = [
             path
             for path in paths
-            if path.exists()
-            or not (prune and any(_is_within(s, f, {anchor.source(path)}) for s, f in sources))
+            if path.exists() or not (prune and any(_is_within(s, f, {root.source(path)}) for s, f in sources))
         ]
         yield from find_files(there, self._loaders)
 
-    def _read_all(self, files: Sequence[Path], anchor: Anchor, generation: Generation, tally: _Tally) -> None:
+    def _read_all(
+        self, files: Sequence[Path], root: SourceRoot, generation: Generation, tally: _Tally
+    ) -> None:
         group, done = _Group(generation), 0
         refused: list[Skipped] = []
         with ThreadPoolExecutor(1) as storing:
-            for item in ahead(self._readings(files, anchor), _AHEAD):
+            for item in ahead(self._readings(files, root), _AHEAD):
                 if isinstance(item, _Cut):
                     self._take(item, group, tally, refused)
                     if group.size >= _GROUP_CHUNKS:
@@ -145,11 +144,11 @@ class Ingestor:
             self._flush(group, tally, storing)
             group.stored.result()
 
-    def _readings(self, files: Sequence[Path], anchor: Anchor) -> Iterator[_Cut | _Read]:
+    def _readings(self, files: Sequence[Path], root: SourceRoot) -> Iterator[_Cut | _Read]:
         """Each file's new and changed documents, cut, and then what there is to say of the file."""
         known = self._catalog.files()
         for path in files:
-            file = anchor.source(path)
+            file = root.source(path)
             try:
                 data = path.read_bytes()
             except OSError as error:
@@ -273,10 +272,15 @@ class Ingestor:
     # --- out of the index -----------------------------------------------------------------
 
     def _prune(
-        self, paths: Sequence[Path], seen: set[str], unread: set[str], anchor: Anchor, generation: Generation
+        self,
+        paths: Sequence[Path],
+        seen: set[str],
+        unread: set[str],
+        root: SourceRoot,
+        generation: Generation,
     ) -> int:
         """Documents under the paths given whose file was not met there any more."""
-        roots = {anchor.source(path) for path in paths}
+        roots = {root.source(path) for path in paths}
         gone = {
             source: file
             for source, file in self._catalog.sources()

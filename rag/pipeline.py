@@ -1,14 +1,13 @@
-"""The whole product on one screen: retrieve → rerank → select → read → generate."""
+"""A question on one screen: encode → retrieve → rerank → select → read → generate."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from rag.answers.citations import cite
-from rag.answers.prompt import NOT_FOUND
+from rag.answers.prompt import NOT_FOUND, is_refusal
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
 from rag.errors import InputError
@@ -16,14 +15,12 @@ from rag.filters import Where
 from rag.protocols import Embedder, Generator, Reranker, Retriever
 from rag.second_stage.rank import Calibrations, rerank
 from rag.selection import Rule, select
-from rag.trace import refused, trace_candidates
+from rag.trace import Stopwatch, rerank_notes, trace_candidates, with_reading, with_reply
 from rag.types import (
     Answer,
     Candidate,
-    GenerateTrace,
     Passage,
     Question,
-    ReadTrace,
     Reply,
     RerankerCard,
     RerankTrace,
@@ -41,9 +38,10 @@ _AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The hops of a question. Immutable, so any number of threads may ask at once.
+    """The stages of a question. Immutable, so any number of threads may ask at once.
 
-    `others`: calibrations of the rerankers that may score in place of `reranker`, or before it.
+    `rule` selects where a call brings none of its own. `others`: calibrations of the rerankers that
+    may score in place of `reranker`, or before it.
     """
 
     embedder: Embedder
@@ -55,37 +53,48 @@ class Pipeline:
     others: Calibrations = field(default_factory=dict)
     reader: Reader | None = None
 
-    def ask(self, text: str, where: Where | None = None) -> Answer:
-        (question,), encoded = self._encode([text])
-        return self._ask(question, encoded, where)
+    # --- whole questions ------------------------------------------------------------------
 
-    def ask_many(self, texts: Sequence[str], where: Where | None = None) -> list[Answer]:
+    def ask(self, text: str, where: Where | None = None, rule: Rule | None = None) -> Answer:
+        (question,), encoded = self._encode([text])
+        return self._generate(question, self.read(self.find(question, where, rule, encoded)))
+
+    def ask_many(
+        self, texts: Sequence[str], where: Where | None = None, rule: Rule | None = None
+    ) -> list[Answer]:
         """Answers in the order of the questions. They are encoded together, and some are asked at the
         same time: their passages share a local model's batches, and services answer side by side."""
         questions, encoded = self._encode(texts)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(lambda question: self._ask(question, encoded, where), questions))
 
-    def stream(self, text: str, where: Where | None = None) -> Iterator[str | Answer]:
+        def ask(question: Question) -> Answer:
+            return self._generate(question, self.read(self.find(question, where, rule, encoded)))
+
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(ask, questions))
+
+    def stream(
+        self, text: str, where: Where | None = None, rule: Rule | None = None
+    ) -> Iterator[str | Answer]:
         """Pieces of the answer as they come, and last the whole Answer."""
         (question,), encoded = self._encode([text])
-        found = self.read(question, self._search(question, encoded, where))
+        found = self.read(self.find(question, where, rule, encoded))
         if not found.passages:
             yield NOT_FOUND
-            yield self._nothing(found)
+            yield _nothing(found)
             return
-        timer = _Timer()
-        reply = Reply("")
+        watch, reply = Stopwatch(), Reply("")
         for piece in self.generator().stream(question, found.passages):
             if isinstance(piece, Reply):
                 reply = piece
             else:
                 yield piece
-        yield self._answer(question, found, reply, timer.stage("generate", 1))
+        yield self._answer(found, reply, watch.stage("generate", 1))
 
-    def search(self, text: str, where: Where | None = None) -> SearchResult:
+    def search(self, text: str, where: Where | None = None, rule: Rule | None = None) -> SearchResult:
         (question,), encoded = self._encode([text])
-        return self._search(question, encoded, where)
+        return self.find(question, where, rule, encoded)
+
+    # --- the stages -----------------------------------------------------------------------
 
     def encode(self, text: str) -> Question:
         """The question, checked and encoded once for all stages."""
@@ -103,130 +112,77 @@ class Pipeline:
     ) -> tuple[Sequence[Passage], RerankTrace]:
         return rerank(self.reranker, self.calibration, question, candidates, self.others)
 
-    def select(self, passages: Sequence[Passage]) -> Selection:
-        return select(passages, self.rule)
+    def select(self, passages: Sequence[Passage], rule: Rule | None = None) -> Selection:
+        return select(passages, rule or self.rule)
 
-    def read(self, question: Question, found: SearchResult) -> SearchResult:
-        """What was found, or nothing where the reader sees no answer in it."""
-        if self.reader is None or not found.passages:
-            return found
-        timer = _Timer()
-        reading = self.reader.read(question.text, found.passages)
-        kept = () if reading.refuses else found.passages
-        trace = replace(
-            found.trace,
-            stages=(*found.trace.stages, timer.stage("read", len(kept))),
-            read=reading,
-            candidates=refused(found.trace.candidates, reading)
-            if reading.refuses
-            else found.trace.candidates,
-            notes=(*found.trace.notes, *_read_notes(reading)),
-        )
-        return SearchResult(found.question, kept, trace)
-
-    def _encode(self, texts: Sequence[str]) -> tuple[list[Question], Stage]:
-        """Together, in one pass; the stage gives each its share of the time."""
-        timer = _Timer()
-        cleaned = [_clean(text) for text in texts]
-        vectors = self.embedder.embed_questions(cleaned) if cleaned else []
-        questions = [Question(text, vector) for text, vector in zip(cleaned, vectors, strict=True)]
-        stage = timer.stage("encode", 1)
-        return questions, replace(stage, ms=round(stage.ms / max(len(texts), 1), 3))
-
-    def _ask(self, question: Question, encoded: Stage, where: Where | None) -> Answer:
-        found = self.read(question, self._search(question, encoded, where))
-        if not found.passages:
-            return self._nothing(found)
-        timer = _Timer()
-        reply = self.generator().generate(question, found.passages)
-        return self._answer(question, found, reply, timer.stage("generate", 1))
-
-    def _search(self, question: Question, encoded: Stage, where: Where | None) -> SearchResult:
-        timer = _Timer()
-        stages = [encoded]
+    def find(
+        self,
+        question: Question,
+        where: Where | None = None,
+        rule: Rule | None = None,
+        encoded: Stage | None = None,
+    ) -> SearchResult:
+        """retrieve → rerank → select, for a question that is encoded."""
+        watch = Stopwatch()
         candidates = self.retrieve(question, where)
-        stages.append(timer.stage("retrieve", len(candidates)))
+        retrieved = watch.stage("retrieve", len(candidates))
         passages, reranked = self.rerank(question, candidates)
-        stages.append(timer.stage("rerank", len(passages)))
-        selection = self.select(passages)
-        stages.append(timer.stage("select", len(selection.kept)))
+        scored = watch.stage("rerank", len(passages))
+        selection = self.select(passages, rule)
+        selected = watch.stage("select", len(selection.kept))
+        used = self.others.get(RerankerCard(reranked.kind, reranked.model), self.calibration)
         trace = Trace(
-            stages=tuple(stages),
+            stages=(*((encoded,) if encoded else ()), retrieved, scored, selected),
             embedder=self.embedder.card.name,
             retriever=self.retriever.name,
             rerank=reranked,
             candidates=trace_candidates(passages, selection),
-            notes=self._notes(reranked),
+            notes=tuple(rerank_notes(reranked, used)),
         )
         return SearchResult(question.text, selection.kept, trace)
 
-    def _nothing(self, found: SearchResult) -> Answer:
-        """Nothing is relevant enough: an honest answer, and no generator is called."""
-        return Answer(found.question, NOT_FOUND, "not_found", (), (), found.trace)
+    def read(self, found: SearchResult) -> SearchResult:
+        """What was found, or nothing where the reader sees no answer in it."""
+        if self.reader is None or not found.passages:
+            return found
+        watch = Stopwatch()
+        reading = self.reader.read(found.question, found.passages)
+        left = 0 if reading.refuses else len(found.passages)
+        return with_reading(found, reading, watch.stage("read", left))
 
-    def _answer(self, question: Question, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
-        generated = GenerateTrace(
-            self.generator().name,
-            reply.written_by,
-            reply.finish,
-            reply.prompt_tokens,
-            reply.completion_tokens,
-        )
-        trace = replace(found.trace, stages=(*found.trace.stages, stage), generate=generated)
+    def _encode(self, texts: Sequence[str]) -> tuple[list[Question], Stage]:
+        """Together, in one pass; the stage gives each its share of the time."""
+        watch = Stopwatch()
+        cleaned = [_clean(text) for text in texts]
+        vectors = self.embedder.embed_questions(cleaned) if cleaned else []
+        questions = [Question(text, vector) for text, vector in zip(cleaned, vectors, strict=True)]
+        stage = watch.stage("encode", 1)
+        return questions, replace(stage, ms=round(stage.ms / max(len(texts), 1), 3))
+
+    def _generate(self, question: Question, found: SearchResult) -> Answer:
+        if not found.passages:
+            return _nothing(found)
+        watch = Stopwatch()
+        reply = self.generator().generate(question, found.passages)
+        return self._answer(found, reply, watch.stage("generate", 1))
+
+    def _answer(self, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
         text = reply.text if reply.text.strip() else NOT_FOUND
-        citations = cite(text, found.passages, question.text)
         return Answer(
-            question=question.text,
+            question=found.question,
             text=text,
-            state="not_found" if _is_refusal(text) else "answered",
+            state="not_found" if is_refusal(text) else "answered",
             passages=found.passages,
-            citations=citations,
-            trace=trace,
+            citations=cite(text, found.passages, found.question),
+            trace=with_reply(found.trace, self.generator().name, reply, stage),
             notice=reply.notice,
             confidence=max(passage.relevance for passage in found.passages),
         )
 
-    def _notes(self, reranked: RerankTrace) -> tuple[str, ...]:
-        notes = []
-        if not reranked.candidates:
-            notes.append("the first stage found nothing: `rag status` shows what the index holds")
-        if reranked.encoded:
-            notes.append(f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept")
-        if reranked.truncated:
-            notes.append(f"{reranked.truncated} passages were cut to the reranker's window")
-        used = self.others.get(RerankerCard(reranked.kind, reranked.model), self.calibration)
-        if used.warning:
-            notes.append(used.warning)
-        if not used.fitted_on:
-            notes.append(
-                f"relevance is not calibrated for {used.name}: a threshold of another reranker "
-                "does not carry over"
-            )
-        return tuple(notes)
 
-
-def _read_notes(reading: ReadTrace) -> Iterator[str]:
-    if reading.status == "skipped":
-        yield f"the reader did not read: {reading.reason}"
-    if reading.cut:
-        yield f"{reading.cut} passages were cut to the reader's window"
-
-
-def _is_refusal(text: str) -> bool:
-    """The model was told to say exactly this where the passages do not hold the answer."""
-    return text.strip().strip("\"'.").casefold() == NOT_FOUND.rstrip(".").casefold()
-
-
-class _Timer:
-    """Time since the last stage."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def stage(self, name: str, count: int) -> Stage:
-        now = time.perf_counter()
-        taken, self._last = now - self._last, now
-        return Stage(name, round(taken * 1000, 3), count)
+def _nothing(found: SearchResult) -> Answer:
+    """Nothing is relevant enough: an honest answer, and no generator is called."""
+    return Answer(found.question, NOT_FOUND, "not_found", (), (), found.trace)
 
 
 def _clean(text: str) -> str:

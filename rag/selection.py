@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from rag.errors import InputError
 from rag.types import Dropped, Passage, RerankerCard, Selection
 
 Order = Literal["relevance", "document", "edges"]
@@ -25,6 +26,15 @@ class Rule:
     budget: int = 3000
     order: Order = "relevance"
     thresholds: tuple[tuple[RerankerCard, float], ...] = ()
+
+    def changed(self, top_k: int | None, threshold: float | None) -> Rule:
+        """For one question. Its threshold holds whoever scores."""
+        if top_k is not None and top_k < 1:
+            raise InputError(f"top_k {top_k}: at least 1 passage")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise InputError(f"threshold {threshold}: a relevance from 0 to 1")
+        rule = self if top_k is None else replace(self, top_k=top_k)
+        return rule if threshold is None else replace(rule, threshold=threshold, thresholds=())
 
 
 def select(passages: Sequence[Passage], rule: Rule) -> Selection:

@@ -1,11 +1,36 @@
-"""The way of every candidate through the stages, as rows to show."""
+"""How an answer came to be: times, the way of each candidate, what a user should know of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.types import CandidateTrace, Passage, ReadTrace, Selection
+from rag.calibration import Calibration
+from rag.types import (
+    CandidateTrace,
+    GenerateTrace,
+    Passage,
+    ReadTrace,
+    Reply,
+    RerankTrace,
+    SearchResult,
+    Selection,
+    Stage,
+    Trace,
+)
+
+
+class Stopwatch:
+    """Time since the last stage."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def stage(self, name: str, count: int) -> Stage:
+        now = time.perf_counter()
+        taken, self._last = now - self._last, now
+        return Stage(name, round(taken * 1000, 3), count)
 
 
 def trace_candidates(passages: Sequence[Passage], selection: Selection) -> tuple[CandidateTrace, ...]:
@@ -13,9 +38,54 @@ def trace_candidates(passages: Sequence[Passage], selection: Selection) -> tuple
     return tuple(_row(passage, reasons.get(passage.chunk.id, "")) for passage in passages)
 
 
-def refused(rows: Sequence[CandidateTrace], read: ReadTrace) -> tuple[CandidateTrace, ...]:
-    """All that selection had kept is dropped: the reader sees no answer in any of it."""
-    reason = f"the reader sees no answer: {read.found:.3f} is below the threshold {read.threshold:.3f}"
+def with_reading(found: SearchResult, reading: ReadTrace, stage: Stage) -> SearchResult:
+    """What the reader made of what was found: nothing is left where it sees no answer in it."""
+    trace = replace(
+        found.trace,
+        stages=(*found.trace.stages, stage),
+        read=reading,
+        candidates=_refused(found.trace.candidates, reading),
+        notes=(*found.trace.notes, *_reading_notes(reading)),
+    )
+    return SearchResult(found.question, () if reading.refuses else found.passages, trace)
+
+
+def with_reply(trace: Trace, generator: str, reply: Reply, stage: Stage) -> Trace:
+    generated = GenerateTrace(
+        generator, reply.written_by, reply.finish, reply.prompt_tokens, reply.completion_tokens
+    )
+    return replace(trace, stages=(*trace.stages, stage), generate=generated)
+
+
+def rerank_notes(reranked: RerankTrace, used: Calibration) -> Iterator[str]:
+    """`used` is the calibration by which relevance was told."""
+    if not reranked.candidates:
+        yield "the first stage found nothing: `rag status` shows what the index holds"
+    if reranked.encoded:
+        yield f"{reranked.encoded} passages were encoded on the spot: no such tokens are kept"
+    if reranked.truncated:
+        yield f"{reranked.truncated} passages were cut to the reranker's window"
+    if used.warning:
+        yield used.warning
+    if not used.fitted_on:
+        yield (
+            f"relevance is not calibrated for {used.name}: a threshold of another reranker "
+            "does not carry over"
+        )
+
+
+def _reading_notes(reading: ReadTrace) -> Iterator[str]:
+    if reading.status == "skipped":
+        yield f"the reader did not read: {reading.reason}"
+    if reading.cut:
+        yield f"{reading.cut} passages were cut to the reader's window"
+
+
+def _refused(rows: Sequence[CandidateTrace], reading: ReadTrace) -> tuple[CandidateTrace, ...]:
+    """All that selection had kept is dropped where the reader sees no answer in any of it."""
+    if not reading.refuses:
+        return tuple(rows)
+    reason = f"the reader sees no answer: {reading.found:.3f} is below the threshold {reading.threshold:.3f}"
     return tuple(replace(row, kept=False, reason=reason) if row.kept else row for row in rows)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -153,3 +155,53 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert dir(package) == sorted(package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Raag'"):
         _ = package.Raag
+
+
+# --- selection, texts, closing -------------------------------------------------------------
+
+
+def test_a_question_may_select_otherwise_than_the_settings(handbook: Rag) -> None:
+    wide = handbook.search(QUESTIONS[0], top_k=9, threshold=0.0)
+    assert len(wide.passages) == 9
+    assert len(handbook.ask(QUESTIONS[0], top_k=2).passages) == 2
+    assert not handbook.ask(QUESTIONS[0], threshold=1.0).found
+    assert [len(a.passages) for a in handbook.ask_many(QUESTIONS[:1], top_k=1)] == [1]
+    *_, streamed = handbook.stream(QUESTIONS[0], top_k=1)
+    assert isinstance(streamed, Answer)
+    assert len(streamed.passages) == 1
+
+
+@pytest.mark.parametrize(("wish", "said"), [({"top_k": 0}, "top_k 0"), ({"threshold": 1.5}, "threshold 1.5")])
+def test_a_selection_that_cannot_be_is_refused(handbook: Rag, wish: dict[str, float], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        handbook.search(QUESTIONS[0], **wish)  # type: ignore[arg-type]  # mypy sees one type for both
+
+
+def test_raw_texts_are_ranked_by_the_configured_reranker(handbook: Rag) -> None:
+    texts = ["Soup is served at seven.", "To reset the tracker, press the red button.", "Rain."]
+    passages, trace = handbook.rerank(QUESTIONS[0], texts)
+    assert passages[0].chunk.text == texts[1]
+    assert sorted(passage.chunk.ordinal for passage in passages) == [0, 1, 2]
+    assert (trace.kind, trace.encoded, trace.candidates) == ("late-interaction", 3, 3)
+    assert handbook.rerank(QUESTIONS[0], [])[0] == []
+
+
+def test_a_closed_rag_answers_no_more_and_lets_go_of_its_files(
+    handbook_settings: Settings, tmp_path: Path
+) -> None:
+    with Rag(Settings(store={"path": tmp_path / "index"})) as rag:  # type: ignore[arg-type]  # pydantic validates
+        (tmp_path / "a.md").write_text("The fuse is in the red drawer.")
+        rag.ingest(tmp_path / "a.md")
+        assert rag.ask("Where is the fuse?").passages
+        open_files = [link for link in _links() if str(tmp_path) in link]
+        assert open_files
+    assert not [link for link in _links() if str(tmp_path) in link]
+    rag.close()
+    with pytest.raises(InputError, match="closed"):
+        rag.ask("Where is the fuse?")
+
+
+def _links() -> list[str]:
+    """What the open file descriptors of this process lead to."""
+    gc.collect()
+    return [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]

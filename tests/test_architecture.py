@@ -16,16 +16,17 @@ FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
     "errors types threads progress",
-    "calibration files filters loaders selection services trace",
-    "feedback models protocols stores",
+    "calibration files filters loaders selection services",
+    "feedback models protocols stores trace",
     "answers chunkers embedders index rerankers",
     "generators ingest retrievers second_stage",
     "pipeline settings",
     "assembly",
+    "inspection",
     "api",
     "contract",
     "runs",
-    "inspection evaluation",
+    "evaluation",
     "training",
     "cli",
 )
@@ -55,8 +56,8 @@ HOMES = {
     "openvino": {"models.openvino", "models.graph"},
     "huggingface_hub": {"models.folder"},
     "pydantic_settings": {"settings"},
-    "typer": {"cli.app", "cli.evaluation", "cli.printing", "cli.training"},
-    "rich": {"cli.progress", "cli.render", "cli.demo", "cli.render_evaluation", "cli.render_training"},
+    "typer": {"cli"},
+    "rich": {"cli"},
     "matplotlib": {"evaluation.pages.pictures"},
     "ir_measures": {"evaluation.metrics"},
     "sklearn": {"evaluation.fitting"},
@@ -193,6 +194,15 @@ def test_the_environment_is_read_only_at_the_edge(file: Path) -> None:
     words = {node.attr for node in parsed(file) if isinstance(node, ast.Attribute)}
     if words & {"environ", "getenv", "putenv"}:
         assert name_of(file) in READS_ENVIRONMENT
+
+
+def test_the_command_line_goes_through_the_one_door() -> None:
+    """It holds a `Rag`, and never reaches past it into pipeline, index or parts."""
+    for file in (ROOT / "rag" / "cli").glob("*.py"):
+        assert not {"pipeline", "assembly"} & own(file), file
+        assert not {"pipeline", "assembly", "catalog"} & {
+            node.attr for node in parsed(file) if isinstance(node, ast.Attribute)
+        }, file
 
 
 @by_file

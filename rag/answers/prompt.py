@@ -69,6 +69,11 @@ class Excerpt:
     text: str
 
 
+def is_refusal(text: str) -> bool:
+    """The model was told to say exactly this where the passages do not hold the answer."""
+    return text.strip().strip("\"'.").casefold() == NOT_FOUND.rstrip(".").casefold()
+
+
 def build_messages(
     question: str, passages: Sequence[Passage], template: str = DEFAULT_TEMPLATE
 ) -> list[Message]:

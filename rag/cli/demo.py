@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rich.console import Console
@@ -72,7 +71,7 @@ def prepare(progress: Progress = silent, store: Path = STORE) -> tuple[Rag, Inge
     rag = Rag(Settings.load().model_copy(update={"store": EmbeddedStoreSettings(path=store)}))
     folder = handbook()
     # Sources are named from the handbook's own folder, wherever Python has installed it.
-    rag.assembly.index.catalog.set_meta(anchor=os.path.relpath(folder.parent, store.resolve()))
+    rag.name_sources_from(folder.parent)
     return rag, rag.ingest(folder, prune=True, progress=progress)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,10 +15,11 @@ from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trac
 
 if TYPE_CHECKING:
     from rag.feedback import Feedback
-    from rag.inspection.costs import Costs
     from rag.inspection.doctor import Check
     from rag.inspection.models_in_use import Model
+    from rag.inspection.status import Status
     from rag.inspection.why import Absence
+    from rag.runs.costs import Costs
     from rag.runs.run import RunSummary
 
 _EXCERPT = 160
@@ -67,7 +69,7 @@ def render_passages(out: Console, passages: Sequence[Passage]) -> None:
         out.print(Text(f"   {excerpt}", style="dim"))
 
 
-def render_ledger(out: Console, trace: Trace) -> None:
+def render_candidates(out: Console, trace: Trace) -> None:
     table = Table(
         "dense", "lexical", "fused", "reranked", "", "score", "relevance", "source", "kept, or why not"
     )
@@ -142,11 +144,10 @@ def render_costs(out: Console, costs: Costs) -> None:
     out.print(f"At most, with nothing cached and no call repeated. In money: {total}")
 
 
-def render_status(out: Console, status: Mapping[str, Any]) -> None:
-    for key, value in status.items():
-        if key != "sources":
-            out.print(f"{key:<12} {escape(str(value)) if not isinstance(value, int) else f'{value:,}'}")
-    for source in status.get("sources", ()):
+def render_status(out: Console, status: Status, sources: Sequence[str]) -> None:
+    for key, value in asdict(status).items():
+        out.print(f"{key:<12} {escape(str(value)) if not isinstance(value, int) else f'{value:,}'}")
+    for source in sources:
         out.print(f"  {escape(source)}")
 
 

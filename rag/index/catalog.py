@@ -371,6 +371,10 @@ class Catalog:
             )
         return cast(sqlite3.Connection, self._local.db)
 
+    def close(self) -> None:
+        """Closes the connection of every thread. A later reading opens another."""
+        self._local = local()
+
     @contextmanager
     def snapshot(self, still: bool = False) -> Iterator[None]:
         """All that this thread reads meanwhile is of one moment; if `still`, nobody writes meanwhile."""

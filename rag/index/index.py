@@ -103,6 +103,11 @@ class Index:
                     "run `rag rebuild` to fill it again (nothing is embedded anew)"
                 )
 
+    def close(self) -> None:
+        """Lets go of Chroma, the lexical index and the catalog's connections."""
+        self._close(self._opened)
+        self.catalog.close()
+
     # --- writing --------------------------------------------------------------------------
 
     @contextmanager

@@ -14,16 +14,21 @@ from rag.index.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class SourceRoot:
     folder: Path
 
     @classmethod
-    def of(cls, index_folder: Path, catalog: Catalog) -> Anchor:
+    def of(cls, index_folder: Path, catalog: Catalog) -> SourceRoot:
         kept = catalog.meta("anchor")
         if kept is None:
             kept = os.path.relpath(Path.cwd(), index_folder.resolve())
             catalog.set_meta(anchor=kept)
         return cls(Path(os.path.normpath(index_folder.resolve() / kept)))
+
+    @staticmethod
+    def set(index_folder: Path, catalog: Catalog, folder: Path) -> None:
+        """Names sources from this folder, whatever the working folder of the first ingest is."""
+        catalog.set_meta(anchor=os.path.relpath(folder, index_folder.resolve()))
 
     def source(self, path: Path) -> str:
         """The name of a file in the index. Links are not resolved: the name is the user's own."""

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rag.api import Rag
+from rag.assembly import Assembly
 
 
-def read_status(rag: Rag, with_sources: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`bytes`: of the index on disk. `fingerprint`: what its vectors and passages were made with."""
+
+    path: str
+    documents: int
+    chunks: int
+    text_bytes: int
+    bytes: int
+    fingerprint: str | None
+    generation: int
+
+
+def read_status(parts: Assembly) -> Status:
     """Reads the catalog alone: no model, no Chroma."""
-    folder = rag.settings.store.path
-    catalog = rag.assembly.index.catalog
+    folder = parts.settings.store.path
+    catalog = parts.index.catalog
     documents, chunks = catalog.counts()
-    status: dict[str, Any] = {
-        "path": str(folder),
-        "documents": documents,
-        "chunks": chunks,
-        "text_bytes": catalog.text_bytes(),
-        "bytes": sum(map(_size, _files(folder))),
-        "fingerprint": catalog.meta("fingerprint"),
-        "generation": int(catalog.meta("generation") or 1),
-    }
-    return {**status, "sources": [source for source, _ in catalog.sources()]} if with_sources else status
+    return Status(
+        path=str(folder),
+        documents=documents,
+        chunks=chunks,
+        text_bytes=catalog.text_bytes(),
+        bytes=sum(map(_size, _files(folder))),
+        fingerprint=catalog.meta("fingerprint"),
+        generation=int(catalog.meta("generation") or 1),
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.api import Rag
+from rag.assembly import Assembly
 from rag.errors import InputError
-from rag.index.source_root import Anchor
-from rag.types import CandidateTrace, Chunk
+from rag.index.index import Index
+from rag.index.source_root import SourceRoot
+from rag.types import Candidate, CandidateTrace, Chunk, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,15 @@ class Absence:
     row: CandidateTrace | None = None
 
 
-def why(rag: Rag, question: str, source: str) -> Absence:
-    chunks = _chunks(rag, source)
-    searched = rag.search(question)
-    found = rag.pipeline.read(rag.pipeline.encode(question), searched)
+def explain_absence(parts: Assembly, text: str, source: str) -> Absence:
+    chunks = _chunks(parts.index, source)
+    question = parts.pipeline.encode(text)
+    searched = parts.pipeline.find(question)
+    found = parts.pipeline.read(searched)
     rows = [row for row in found.trace.candidates if row.source == chunks[0].source]
     texts = {chunk.id: chunk.text for chunk in chunks}
     if not rows:
-        return _never_retrieved(rag, found.question, chunks)
+        return _never_retrieved(parts.index, question, parts.pipeline.retrieve(question), chunks)
     best = min(rows, key=lambda row: (not row.kept, row.rerank_rank))
     selected = {passage.chunk.id for passage in searched.passages}
     stage = "kept" if best.kept else "read" if best.id in selected else "select"
@@ -40,24 +42,23 @@ def why(rag: Rag, question: str, source: str) -> Absence:
     return Absence(found.question, best.source, stage, reason, _excerpt(texts[best.id]), best)
 
 
-def _chunks(rag: Rag, source: str) -> list[Chunk]:
-    catalog = rag.assembly.index.catalog
-    anchored = Anchor.of(rag.assembly.index.folder, catalog).source(Path(source))
-    chunks = catalog.chunks_of(source) or catalog.chunks_of(anchored)
+def _chunks(index: Index, source: str) -> list[Chunk]:
+    anchored = SourceRoot.of(index.folder, index.catalog).source(Path(source))
+    chunks = index.catalog.chunks_of(source) or index.catalog.chunks_of(anchored)
     if not chunks:
         raise InputError(f"{source!r} is not in the index: `rag status --sources` lists what is")
     return chunks
 
 
-def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Absence:
+def _never_retrieved(
+    index: Index, question: Question, candidates: Sequence[Candidate], chunks: Sequence[Chunk]
+) -> Absence:
     """Its best cosine and BM25, against the weakest candidates'."""
-    encoded = rag.pipeline.encode(question)
-    candidates = rag.pipeline.retrieve(encoded)
     texts = {chunk.id: chunk.text for chunk in chunks}
-    vectors = rag.assembly.index.catalog.vectors(list(texts))
-    assert encoded.vectors is not None  # encode always sets them
-    cosines = {id_: float(vector @ encoded.vectors.vector) for id_, vector in vectors.items()}
-    bm25 = rag.assembly.index.current().lexical.score(encoded.text, list(texts))
+    vectors = index.catalog.vectors(list(texts))
+    assert question.vectors is not None  # encode always sets them
+    cosines = {id_: float(vector @ question.vectors.vector) for id_, vector in vectors.items()}
+    bm25 = index.current().lexical.score(question.text, list(texts))
     nearest = max(texts, key=lambda id_: (cosines[id_], bm25[id_]))
     dense = [c.evidence.cosine for c in candidates if c.dense_rank and c.evidence.cosine is not None]
     lexical = [c.evidence.bm25 for c in candidates if c.lexical_rank and c.evidence.bm25 is not None]
@@ -66,7 +67,7 @@ def _never_retrieved(rag: Rag, question: str, chunks: Sequence[Chunk]) -> Absenc
         f"its best cosine is {cosines[nearest]:.3f}{_weakest(dense)}, "
         f"its best BM25 {max(bm25.values()):.3f}{_weakest(lexical)}; retriever.top_n widens the first stage"
     )
-    return Absence(question, chunks[0].source, "retrieve", reason, _excerpt(texts[nearest]))
+    return Absence(question.text, chunks[0].source, "retrieve", reason, _excerpt(texts[nearest]))
 
 
 def _weakest(found: Sequence[float]) -> str:

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from rag.calibration import Calibration
 from rag.errors import ModelError
 from rag.protocols import Reranker
-from rag.types import NOBODY, Candidate, Passage, Question, RerankerCard, RerankTrace, Scores
+from rag.second_stage.fitted import without_evidence
+from rag.types import NOBODY, Candidate, Chunk, Passage, Question, RerankerCard, RerankTrace, Scores
 
 Calibrations = Mapping[RerankerCard, Calibration]
 _NO_OTHERS: Calibrations = MappingProxyType({})
@@ -51,6 +52,17 @@ def rerank(
         scored=sum(scorers[scorer] != NOBODY for scorer in by),
     )
     return _ranked(scores, scorers, by, scales, candidates), trace
+
+
+def rerank_texts(
+    reranker: Reranker, question: Question, texts: Sequence[str]
+) -> tuple[list[Passage], RerankTrace]:
+    """Of raw texts, by the scores alone. A chunk's ordinal is its text's place in the list."""
+    chunks = [
+        Chunk(f"text-{at}", "", "", at, text, 0, len(text), reading=text) for at, text in enumerate(texts)
+    ]
+    candidates = [Candidate(chunk, rank, 0.0) for rank, chunk in enumerate(chunks, start=1)]
+    return rerank(reranker, without_evidence(reranker.card), question, candidates)
 
 
 def _ranked(

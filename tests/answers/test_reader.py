@@ -17,7 +17,6 @@ from rag.answers.reader import CrossEncoderReader, CrossEncoderReaderSettings, S
 from rag.calibration import sigmoid
 from rag.contract import answer_json
 from rag.errors import ConfigError, ModelError
-from rag.inspection.why import why
 from rag.models.folder import BUNDLED_NAME, find_model
 from rag.types import Answer, Passage, ReadTrace
 
@@ -111,7 +110,7 @@ def test_why_names_the_reader_as_the_stage(handbook_settings: Settings, model: P
     answered = Rag(handbook_settings).ask(question)
     reading = CrossEncoderReaderSettings(kind="cross-encoder", model=str(model), threshold=1.0)
     rag = Rag(handbook_settings.model_copy(update={"reader": reading}))
-    absence = why(rag, question, answered.passages[0].chunk.source)
+    absence = rag.why(question, answered.passages[0].chunk.source)
     assert absence.stage == "read"
     assert absence.reason.startswith("the reader sees no answer: ")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.index.catalog import Catalog
-from rag.index.source_root import Anchor
+from rag.index.source_root import SourceRoot
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def anchor(project: Path) -> Anchor:
+def anchor(project: Path) -> SourceRoot:
     index = project / ".rag"
-    return Anchor.of(index, Catalog(index / "catalog.sqlite"))
+    return SourceRoot.of(index, Catalog(index / "catalog.sqlite"))
 
 
 def test_a_file_has_one_name_from_every_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,5 +77,5 @@ def test_an_index_folder_reached_through_a_link_has_the_same_anchor(
     (tmp_path / "shortcut").symlink_to(project / ".rag")
     index = tmp_path / "shortcut"
     monkeypatch.chdir(tmp_path)
-    found = Anchor.of(index, Catalog(index / "catalog.sqlite"))
+    found = SourceRoot.of(index, Catalog(index / "catalog.sqlite"))
     assert found.source(project / "docs/a.md") == "docs/a.md"

@@ -10,7 +10,6 @@ from rag.api import Rag
 from rag.chunkers.structure import StructureSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.inspection.doctor import Check, examine
-from rag.inspection.status import read_status
 from rag.rerankers.late_interaction import LateInteractionSettings
 
 PARTS = ["store", "embedder", "index", "reranker", "reader", "generator", "model"]
@@ -86,15 +85,13 @@ def test_an_index_whose_chroma_folder_is_gone_is_told_with_the_remedy(
 
 def test_the_status_counts_what_is_there(handbook_settings: Settings) -> None:
     rag = Rag(handbook_settings)
-    status = read_status(rag, with_sources=True)
-    assert (status["documents"], len(status["sources"])) == (56, 56)
-    assert status["chunks"] > 100
-    assert status["bytes"] > status["text_bytes"] > 100_000
-    assert str(status["fingerprint"]).startswith(
-        "sentence-transformers/all-MiniLM-L6-v2@53aa51172d142c89 384d"
-    )
+    status = rag.status()
+    assert (status.documents, len(rag.documents())) == (56, 56)
+    assert status.chunks > 100
+    assert status.bytes > status.text_bytes > 100_000
+    assert str(status.fingerprint).startswith("sentence-transformers/all-MiniLM-L6-v2@53aa51172d142c89 384d")
 
 
 def test_the_status_of_an_empty_index_is_zero(tmp_path: Path) -> None:
-    status = read_status(Rag(Settings(store={"path": tmp_path / "new"})))  # type: ignore[arg-type]  # pydantic validates
-    assert (status["documents"], status["chunks"], status["fingerprint"]) == (0, 0, None)
+    status = Rag(Settings(store={"path": tmp_path / "new"})).status()  # type: ignore[arg-type]  # pydantic validates
+    assert (status.documents, status.chunks, status.fingerprint) == (0, 0, None)

@@ -36,8 +36,6 @@ RECORD: dict[str, Any] = {
 }
 
 
-
-
 def row(relevance: float, fused: int, reranked: int, reason: str = "") -> CandidateTrace:
     return CandidateTrace(
         "id", f"{HOSTILE}.md", 1, None, fused, reranked, 1.0, relevance, fused - reranked, not reason, reason

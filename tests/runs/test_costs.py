@@ -13,7 +13,7 @@ from support.servers.rerank_server import RerankServer, Say
 
 from rag import Settings
 from rag.errors import ServiceError
-from rag.inspection.costs import Costs, Leaving, costs_of_run
+from rag.runs.costs import Costs, Leaving, costs_of_run
 from rag.runs.run import run
 
 QUESTIONS = ["When does the dome close?", "When is tea served?"]

@@ -1,0 +1,137 @@
+"""Commands that ask: ask, search, why, feedback."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import Config, Json, open_rag
+from rag.cli.printing import print_json
+from rag.errors import InputError
+
+NO_ANSWER = 3
+
+commands = typer.Typer()
+
+Question = Annotated[str, typer.Argument(help="The question.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where", "-w", help="Only documents with this metadata; repeat for more.", metavar="KEY=VALUE"
+    ),
+]
+TopK = Annotated[
+    int | None, typer.Option("--top-k", min=1, help="At most so many passages; reranker.top_k.", metavar="N")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", min=0, max=1, help="Least relevance of a passage; reranker.threshold."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show every candidate's way: ranks, score, kept or why not.")
+]
+
+
+@commands.command()
+def ask(
+    question: Question,
+    where: Where = None,
+    top_k: TopK = None,
+    threshold: Threshold = None,
+    explain: Explain = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question from the documents, with numbered citations."""
+    from rag.cli.render import console, render_answer, render_candidates
+    from rag.contract import answer_json
+    from rag.filters import Where as Filter
+
+    answer = open_rag(config).ask(question, Filter.parse(where or []), top_k=top_k, threshold=threshold)
+    if as_json:
+        print_json(answer_json(answer))
+    else:
+        render_answer(console(), answer)
+        if explain:
+            render_candidates(console(), answer.trace)
+    if not answer.found:
+        raise typer.Exit(NO_ANSWER)
+
+
+@commands.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    where: Where = None,
+    top_k: TopK = None,
+    threshold: Threshold = None,
+    explain: Explain = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show the passages for a question, without an answer."""
+    from rag.cli.render import console, render_candidates, render_passages
+    from rag.contract import search_json
+    from rag.filters import Where as Filter
+
+    result = open_rag(config).search(query, Filter.parse(where or []), top_k=top_k, threshold=threshold)
+    if as_json:
+        print_json(search_json(result))
+    else:
+        render_passages(console(), result.passages)
+        if explain:
+            render_candidates(console(), result.trace)
+    if not result.passages:
+        raise typer.Exit(NO_ANSWER)
+
+
+@commands.command()
+def why(
+    question: Question,
+    source: Annotated[str, typer.Argument(help="The document, by its source (see `rag status --sources`).")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Tell at which stage, and why, a document's best passage left the race."""
+    from rag.cli.render import console, render_absence
+
+    absence = open_rag(config).why(question, source)
+    print_json(asdict(absence)) if as_json else render_absence(console(), absence)
+
+
+@commands.command()
+def feedback(
+    answer: Annotated[
+        Path | None,
+        typer.Argument(help="What `rag ask --json` printed; - is the standard input.", metavar="ANSWER"),
+    ] = None,
+    good: Annotated[bool | None, typer.Option("--good/--bad", help="Whether it was right.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Anything worth remembering.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Keep what you think of an answer, to train with. Without an answer: list what is kept."""
+    from rag.cli.render import console, render_feedback
+
+    if (answer is None) != (good is None) or (note and answer is None):
+        raise typer.BadParameter("feedback needs an answer and --good or --bad")
+    rag = open_rag(config)
+    if answer is None or good is None:
+        found = rag.given_feedback()
+    else:
+        found = [rag.feedback(_read(answer), good=good, note=note)]
+    if as_json:
+        print_json({"path": str(rag.feedback_file), "feedback": [asdict(given) for given in found]})
+    else:
+        render_feedback(console(), found)
+        typer.echo(f"kept in {rag.feedback_file}" if found else f"no feedback in {rag.feedback_file}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,84 @@
+"""Commands that make an index and look at it: ingest, status, remove, rebuild."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import Config, Json, open_rag
+from rag.cli.printing import print_json
+
+commands = typer.Typer()
+
+
+@commands.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATH...")],
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the index up to date with files and folders. What is unchanged is not read again."""
+    from rag.cli.progress import showing_progress
+    from rag.cli.render import render_report
+    from rag.contract import ingest_json
+
+    rag = open_rag(config)
+    with showing_progress(quiet=as_json) as progress:
+        report = rag.ingest(*paths, prune=prune, progress=progress)
+    print_json(ingest_json(report)) if as_json else render_report(report)
+
+
+@commands.command()
+def status(
+    sources: Annotated[bool, typer.Option("--sources", help="List the documents too.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the index holds."""
+    from rag.cli.render import console, render_status
+
+    rag = open_rag(config)
+    found, listed = rag.status(), rag.documents() if sources else []
+    if as_json:
+        print_json({**asdict(found), "sources": listed} if sources else asdict(found))
+    else:
+        render_status(console(), found, listed)
+
+
+@commands.command()
+def remove(
+    sources: Annotated[list[str], typer.Argument(help="Documents, files or folders.", metavar="SOURCE...")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Take documents out of the index. Their vectors go too, unless another document has the same text."""
+    removed = open_rag(config).remove(*sources)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        typer.echo("\n".join(f"removed {source}" for source in removed))
+
+
+@commands.command()
+def rebuild(
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Cut and encode every document anew, by the present settings.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Fill Chroma and the lexical index again from the catalog. Without --embed nothing is encoded."""
+    from rag.cli.progress import showing_progress
+
+    with showing_progress(quiet=as_json) as progress:
+        chunks = open_rag(config).rebuild(embed, progress)
+    if as_json:
+        print_json({"chunks": chunks})
+    else:
+        typer.echo(f"rebuilt the index: {chunks:,} chunks")
