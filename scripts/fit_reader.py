@@ -31,8 +31,8 @@ from train_reader import Config, held_out_questions
 from rag import Rag
 from rag.answers.reader import Scale, evidence
 from rag.calibration import sigmoid
-from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.files.shipped import handbook
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.types import Passage
 
 HANDBOOK_QUESTIONS = Path(__file__).parent.parent / "data" / "questions" / "questions.jsonl"
