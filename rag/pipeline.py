@@ -146,7 +146,7 @@ class Pipeline:
         if self.reader is None or not found.passages:
             return found
         watch = Stopwatch()
-        reading = self.reader.read(found.question, found.passages)
+        reading = self.reader.judge(found.question, found.passages).trace
         left = 0 if reading.refuses else len(found.passages)
         return with_reading(found, reading, watch.stage("read", left))
 

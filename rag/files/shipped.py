@@ -1,4 +1,4 @@
-"""What comes with rag beside its code: the handbook of an invented observatory."""
+"""What comes with rag beside its code: the handbook of an invented observatory, and the reader's weights."""
 
 from __future__ import annotations
 
@@ -15,3 +15,7 @@ def handbook() -> Path:
         if folder.is_dir():
             return folder
     raise InputError(f"the demo's handbook is neither in {package} nor beside it: install rag anew")
+
+
+def reader_model() -> Path:
+    return Path(str(files("rag"))) / "reader_model"

@@ -33,16 +33,21 @@ class Bert:
     first_position: int
     # Questions and passages are told apart by BERT only.
     types: int
+    # A file of weights that replace the folder's own, and of heads that it has not.
+    over: Path | None = None
 
     @cached_property
-    def _weights(self) -> Any:
+    def _weights(self) -> dict[str, Any]:
+        """The open file that each weight is read from."""
         from safetensors import safe_open
 
-        return safe_open(str(self.folder / "model.safetensors"), "numpy")
+        files = [self.folder / "model.safetensors", *([self.over] if self.over else [])]
+        opened: list[Any] = [safe_open(str(file), "numpy") for file in files]
+        return {name: file for file in opened for name in file.keys()}  # noqa: SIM118 - it is no dict
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset(self._weights.keys())
+        return frozenset(self._weights)
 
     @cached_property
     def _prefix(self) -> str:
@@ -54,7 +59,7 @@ class Bert:
         return self.head(self._prefix + name)
 
     def head(self, name: str) -> Floats:
-        return np.asarray(self._weights.get_tensor(name), np.float32)
+        return np.asarray(self._weights[name].get_tensor(name), np.float32)
 
 
 def network_hash(folder: Path) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Added to the attention of padding: nothing is left of it, in bf16 either.
 _OUT_OF_SIGHT = -1e9
+# A mark, as a logit, far below any that a token gets.
+_UNMARKED = -30.0
 
 
 def sentence_graph(bert: Bert, pooling: Pooling, frame: Floats) -> Model:
@@ -45,6 +47,34 @@ def pair_graph(bert: Bert) -> Model:
             ops.tanh(dense), bert.head("classifier.out_proj.weight"), bert.head("classifier.out_proj.bias")
         )
     return Model([ops.squeeze(logits, _constant(np.int64(1)))], [ids, mask, types], "pair")
+
+
+def reading_graph(bert: Bert) -> Model:
+    """ids, mask, types → logits [pairs], that the pair's second text answers, and of each token
+    [pairs, tokens] the probability that it is part of the answer."""
+    ids, mask, types = _input("ids"), _input("mask"), _input("types")
+    hidden = _Body(bert, ids, mask, types).all_layers()
+    pooled = ops.tanh(
+        _linear(_first(hidden), bert.body("pooler.dense.weight"), bert.body("pooler.dense.bias"))
+    )
+    marks = ops.squeeze(
+        _linear(hidden, bert.head("marks.weight"), bert.head("marks.bias")), _constant(np.int64(2))
+    )
+    best = ops.reduce_max(_of_the_second(marks, mask, types), _constant(np.array([1])), True)
+    logits = ops.add(
+        _linear(pooled, bert.head("answers.weight"), bert.head("answers.bias")),
+        _linear(best, bert.head("best.weight"), bert.head("best.bias")),
+    )
+    return Model(
+        [ops.squeeze(logits, _constant(np.int64(1))), ops.sigmoid(marks)], [ids, mask, types], "reading"
+    )
+
+
+def _of_the_second(marks: Node, mask: Node, types: Node) -> Node:
+    """The second text's marks as they are, those of other tokens far below."""
+    there = ops.convert(ops.multiply(mask, types), "f32")
+    away = ops.multiply(ops.subtract(there, _constant(np.float32(1))), _constant(np.float32(-_UNMARKED)))
+    return ops.add(ops.multiply(marks, there), away)
 
 
 class _Body:

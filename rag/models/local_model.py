@@ -9,15 +9,17 @@ from typing import Literal
 from rag.models.bi_encoder import choose_for_sentences
 from rag.models.choice import Choice, Precision, Runtime
 from rag.models.cross_encoder import choose_for_pairs
+from rag.models.reading import choose_for_reading
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """reads: vectors of single texts, pairs of them, or token vectors by a MultiVectorEncoder."""
+    """reads: vectors of single texts, pairs of them, token vectors by a MultiVectorEncoder, or marks in
+    the second of a pair."""
 
     name: str
     revision: str | None = None
-    reads: Literal["sentences", "pairs", "tokens"] = "sentences"
+    reads: Literal["sentences", "pairs", "tokens", "marks"] = "sentences"
     runtime: Runtime = "auto"
     precision: Precision = "auto"
     device: str | None = None
@@ -26,5 +28,7 @@ class LocalModel:
         """What runs it; told by its files alone."""
         if self.reads == "tokens":
             return Choice("torch", "fp32")
+        if self.reads == "marks":
+            return choose_for_reading(self.precision)
         choose = choose_for_pairs if self.reads == "pairs" else choose_for_sentences
         return choose(folder, self.runtime, self.precision, self.device)

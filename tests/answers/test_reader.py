@@ -13,7 +13,15 @@ from support.fakes import EchoGenerator
 
 from rag import Rag, Settings
 from rag.answers.prompt import NOT_FOUND
-from rag.answers.reader import CrossEncoderReader, CrossEncoderReaderSettings, Scale, evidence, probability
+from rag.answers.reader import (
+    CrossEncoderReaderSettings,
+    PassageReader,
+    Read,
+    Reading,
+    Scale,
+    evidence,
+    probability,
+)
 from rag.calibration import sigmoid
 from rag.contract import answer_json
 from rag.errors import ConfigError, ModelError
@@ -39,10 +47,13 @@ class SaysReader:
 
     def load(self) -> None: ...
 
-    def read(self, question: str, passages: Sequence[Passage]) -> ReadTrace:
+    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        return []
+
+    def judge(self, question: str, passages: Sequence[Passage]) -> Read:
         self.seen.append((question, [p.chunk.id for p in passages]))
         scores = tuple((p.chunk.id, self.found) for p in passages)
-        return ReadTrace("says", "ok", "", self.found, self.threshold, scores)
+        return Read(ReadTrace("says", "ok", "", self.found, self.threshold, scores))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +145,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def built(model: Path, **settings: object) -> CrossEncoderReader:
+def built(model: Path, **settings: object) -> PassageReader:
     given = {"kind": "cross-encoder", "model": str(model), "precision": "fp32", **settings}
     return CrossEncoderReaderSettings.model_validate(given).build()
 
@@ -145,20 +156,20 @@ def test_what_is_read_counts_as_far_as_its_passage_is_relevant(model: Path) -> N
         passage(0.6, TEXTS["dome.md"], "b.md", rank=1),
     ]
     reader = built(model)
-    trace = reader.read(QUESTION, passages)
+    trace = reader.judge(QUESTION, passages).trace
     # The most relevant one first, whatever the order of the prompt.
     assert [id_ for id_, _ in trace.scores] == [passages[1].chunk.id, passages[0].chunk.id]
     first, second = (math.log(p / (1 - p)) for _, p in trace.scores)
     odds = 0.6 / 0.4, 0.2 / 0.8
     weighed = (odds[0] * first + odds[1] * second) / sum(odds)
     assert trace.found == pytest.approx(sigmoid(weighed), abs=1e-5)
-    alone = reader.read(QUESTION, passages[:1])
+    alone = reader.judge(QUESTION, passages[:1]).trace
     assert alone.scores[0][1] == pytest.approx(trace.scores[1][1], abs=1e-5)
 
 
 def test_no_more_passages_are_read_than_asked_for(model: Path) -> None:
     passages = [passage(0.9 - i / 10, f"Passage {i}.", f"{i}.md", rank=i + 1) for i in range(6)]
-    trace = built(model, passages=2).read(QUESTION, passages)
+    trace = built(model, passages=2).judge(QUESTION, passages).trace
     assert [id_ for id_, _ in trace.scores] == [p.chunk.id for p in passages[:2]]
 
 
