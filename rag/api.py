@@ -15,7 +15,7 @@ from rag.filters import Where
 from rag.index.source_root import SourceRoot
 from rag.inspection.status import Status, read_status
 from rag.inspection.why import Absence, explain_absence
-from rag.progress import Progress, silent
+from rag.protocols import Progress, silent
 from rag.second_stage.rank import rerank_texts
 from rag.selection import Rule
 from rag.settings import Settings
@@ -82,7 +82,7 @@ class Rag:
         top_k: int | None = None,
         threshold: float | None = None,
     ) -> Answer:
-        return self.pipeline.ask(question, Where.of(where), self._rule(top_k, threshold))
+        return self.pipeline.ask(question, _narrowed(where), self._rule(top_k, threshold))
 
     def ask_many(
         self,
@@ -93,7 +93,7 @@ class Rag:
         threshold: float | None = None,
     ) -> list[Answer]:
         """Answers in the order of the questions."""
-        return self.pipeline.ask_many(questions, Where.of(where), self._rule(top_k, threshold))
+        return self.pipeline.ask_many(questions, _narrowed(where), self._rule(top_k, threshold))
 
     def stream(
         self,
@@ -104,7 +104,7 @@ class Rag:
         threshold: float | None = None,
     ) -> Iterator[str | Answer]:
         """Pieces of text as they come, and last the whole Answer."""
-        return self.pipeline.stream(question, Where.of(where), self._rule(top_k, threshold))
+        return self.pipeline.stream(question, _narrowed(where), self._rule(top_k, threshold))
 
     def search(
         self,
@@ -115,11 +115,11 @@ class Rag:
         threshold: float | None = None,
     ) -> SearchResult:
         """The passages for a question, without an answer."""
-        return self.pipeline.search(question, Where.of(where), self._rule(top_k, threshold))
+        return self.pipeline.search(question, _narrowed(where), self._rule(top_k, threshold))
 
     def retrieve(self, question: str, where: Filter | None = None) -> Sequence[Candidate]:
         """The first stage alone."""
-        return self.pipeline.retrieve(self.pipeline.encode(question), Where.of(where))
+        return self.pipeline.retrieve(self.pipeline.encode(question), _narrowed(where))
 
     def rerank(
         self, question: str, passages: Sequence[Candidate] | Sequence[str]
@@ -156,13 +156,13 @@ class Rag:
     # --- documents ------------------------------------------------------------------------
 
     def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
-        return self.assembly.ingestor(progress).ingest([Path(path) for path in paths], prune)
+        return self.assembly.ingestor.telling(progress).ingest([Path(path) for path in paths], prune)
 
     def remove(self, *sources: str) -> list[str]:
-        return self.assembly.ingestor().remove(sources)
+        return self.assembly.ingestor.remove(sources)
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
-        return self.assembly.ingestor(progress).rebuild(embed)
+        return self.assembly.ingestor.telling(progress).rebuild(embed)
 
     def documents(self) -> list[str]:
         """The source of each document in the index."""
@@ -179,6 +179,10 @@ class Rag:
         if top_k is None and threshold is None:
             return None
         return self.pipeline.rule.changed(top_k, threshold)
+
+
+def _narrowed(where: Filter | None) -> Where | None:
+    return Where.of(where) if where else None
 
 
 _opened: dict[Settings, Rag] = {}

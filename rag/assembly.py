@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import cast
+from functools import cached_property, partial
+from operator import attrgetter
+from typing import Any, cast
 
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
@@ -17,7 +19,6 @@ from rag.index.fingerprint import fingerprint
 from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.pipeline import Pipeline
-from rag.progress import Progress, silent
 from rag.protocols import Chunker, Embedder, Generator, Retriever, TokenEncoder
 from rag.rerankers.base import Parts as RerankerParts
 from rag.rerankers.base import RerankerSettings
@@ -96,12 +97,13 @@ class Assembly:
     def chunker(self) -> Chunker:
         return self.settings.chunker.build(self.embedder)
 
-    def ingestor(self, progress: Progress = silent) -> Ingestor:
-        return Ingestor(self.index, self.settings.loader, self.chunker, self.embedder, progress)
+    @cached_property
+    def ingestor(self) -> Ingestor:
+        return Ingestor(self.index, self.settings.loader, self.chunker, self.embedder)
 
     @cached_property
     def generator(self) -> Generator:
-        return self.settings.generator.build(GeneratorParts(self.token_encoder))
+        return self.settings.generator.build(GeneratorParts(self._later("token_encoder")))
 
     @cached_property
     def reader(self) -> Reader | None:
@@ -131,7 +133,7 @@ class Assembly:
                 budget=settings.selection.budget,
                 order=settings.selection.order,
             ),
-            generator=lambda: self.generator,
+            generator=self._later("generator"),  # a search needs no key
             reader=self.reader,
         )
 
@@ -158,7 +160,7 @@ class Assembly:
     @cached_property
     def second_stage(self) -> SecondStage:
         settings = self.settings
-        parts = RerankerParts(self.index.catalog, self.token_encoder)
+        parts = RerankerParts(self.index.catalog, self._later("token_encoder"))
         return build_second_stage(settings.reranker, settings.policy, parts, settings.store.path)
 
     def _scale(self, member: Member) -> tuple[Calibration, float]:
@@ -182,12 +184,13 @@ class Assembly:
             "index": fingerprint(self.embedder.card, self.chunker),
         }
 
+    @cached_property
     def token_encoder(self) -> TokenEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""
         if self.embedder.card.tokens:
             return cast(TokenEncoder, self.embedder)
-        return self._bundled
-
-    @cached_property
-    def _bundled(self) -> TokenEncoder:
         return SentenceTransformersSettings().build()
+
+    def _later(self, part: str) -> Callable[[], Any]:
+        """Builds the part when it is first called for."""
+        return partial(attrgetter(part), self)

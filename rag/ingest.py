@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,8 +23,7 @@ from rag.index.fingerprint import fingerprint, vectors_by
 from rag.index.index import Generation, Index
 from rag.index.source_root import SourceRoot
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
-from rag.progress import Progress, silent
-from rag.protocols import Chunker, Embedder
+from rag.protocols import Chunker, Embedder, Progress, silent
 from rag.threads.prefetch import ahead
 from rag.types import Chunk, Document, Floats, IngestReport, PassageVectors, Skipped
 
@@ -54,6 +54,12 @@ class Ingestor:
         self._embedder = embedder
         self._progress = progress
         self._fingerprint = fingerprint(embedder.card, chunker)
+
+    def telling(self, progress: Progress) -> Ingestor:
+        """The same, for one piece of work that somebody watches."""
+        watched = copy(self)
+        watched._progress = progress
+        return watched
 
     def ingest(self, paths: Sequence[Path], prune: bool = False) -> IngestReport:
         """Brings the index up to date with files and folders; what is unchanged costs a hash."""

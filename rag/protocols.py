@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     """How long a text is for an embedder: its tokenizer, or a function that counts."""
 
 
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, total) as work goes on; the total of a later stage grows while files are read."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress of one who does not want to know."""
+
+
 class Chunker(Protocol):
     """Cuts a document into passages that fit the embedder's window."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag import Rag, Settings
-from rag.progress import Progress, silent
+from rag.protocols import Progress, silent
 from rag.types import Candidate, Passage
 
 Qrels = dict[str, dict[str, int]]

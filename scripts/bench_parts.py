@@ -148,7 +148,7 @@ def late_interaction(work: str, questions: str) -> Measured:
     """The default reranker on 50 and on 500 candidates, bits read from the index."""
     rag = Rag(_whole(work))
     catalog = rag.assembly.index.catalog
-    reranker = LateInteractionSettings().build(Parts(catalog, rag.assembly.token_encoder))
+    reranker = LateInteractionSettings().build(Parts(catalog, lambda: rag.assembly.token_encoder))
     asked = [
         Question(text, vectors)
         for text, vectors in zip(

@@ -19,7 +19,7 @@ from rag.evaluation.pages.one import evaluation_page
 from rag.evaluation.scoring import Evaluation, Options
 from rag.evaluation.separation import curve
 from rag.evaluation.summary import summary_json
-from rag.progress import silent
+from rag.protocols import silent
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

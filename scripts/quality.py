@@ -126,7 +126,7 @@ def _evidence_alone(rag: Rag, first: IndexRetriever) -> System:
 
 def _late(rag: Rag, precision: str):  # type: ignore[no-untyped-def]  # the class is the part's own matter
     settings = LateInteractionSettings.model_validate({"precision": precision})
-    return settings.build(Parts(rag.assembly.index.catalog, rag.assembly.token_encoder))
+    return settings.build(Parts(rag.assembly.index.catalog, lambda: rag.assembly.token_encoder))
 
 
 def _ndcg(collection: Collection, run: dict[str, dict[str, float]]) -> float:

@@ -19,7 +19,7 @@ import yaml
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.scoring import Evaluation, Options
-from rag.progress import silent
+from rag.protocols import silent
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

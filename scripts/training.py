@@ -25,7 +25,7 @@ from rag.cli.progress import showing_progress
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
 from rag.evaluation.naming import naming
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.training.options import Options
 from rag.training.recipe import Recipe
 from rag.training.record import trained_json

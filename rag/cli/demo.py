@@ -11,7 +11,7 @@ from rag.api import Rag
 from rag.cli.progress import showing_progress
 from rag.cli.render import console, moved_arrow, render_answer, render_report
 from rag.files.shipped import handbook
-from rag.progress import Progress, silent
+from rag.protocols import Progress, silent
 from rag.settings import Settings
 from rag.stores.chroma import EmbeddedStoreSettings
 from rag.types import Answer, CandidateTrace, IngestReport, Trace

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rag.progress import Progress, silent
+from rag.protocols import Progress, silent
 
 _VERBS = {
     "read": "Reading files",

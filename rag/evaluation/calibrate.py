@@ -21,7 +21,7 @@ from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import naming
 from rag.evaluation.reliability import Bin, bins, calibration_error, log_loss
 from rag.evaluation.separation import Asked, Proposal, Wish, area, propose
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.settings import Settings
 
 FOLDS = 5

@@ -14,7 +14,7 @@ from rag.evaluation.dataset import Dataset
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import one_passage_a_document
 from rag.pipeline import Pipeline
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.types import Candidate, Question, Scores
 
 

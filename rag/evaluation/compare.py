@@ -14,7 +14,7 @@ from rag.evaluation.scoring import Evaluation, Options, check_judged, explain_fl
 from rag.evaluation.statistics import Difference, difference, holm
 from rag.evaluation.summary import summary_json
 from rag.evaluation.verdict import Verdict, judge
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.settings import Settings
 
 # The questions that moved most: enough to look into, few enough to read.

@@ -19,8 +19,7 @@ from rag.answers.sentences import sentences
 from rag.api import Rag
 from rag.errors import ConfigError, InputError, RagError
 from rag.evaluation.dataset import LabelledQuestion
-from rag.progress import Progress
-from rag.protocols import Generator
+from rag.protocols import Generator, Progress
 from rag.runs.journal import AnswerLine
 from rag.settings import Settings
 from rag.types import Candidate, Chunk, Passage, Question

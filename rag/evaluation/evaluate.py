@@ -19,7 +19,7 @@ from rag.evaluation.metrics import run_lines
 from rag.evaluation.naming import naming
 from rag.evaluation.scoring import Evaluation, Options, ranking, score
 from rag.evaluation.summary import question_json
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.runs.journal import Journal
 from rag.runs.provenance import material, provenance
 from rag.runs.run import answered, ask_all, ingest_sources, resume

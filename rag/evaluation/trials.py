@@ -22,8 +22,7 @@ from rag.evaluation.naming import Naming
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.index.index import Index
 from rag.pipeline import Pipeline
-from rag.progress import Progress
-from rag.protocols import Reranker
+from rag.protocols import Progress, Reranker
 from rag.retrievers.own_index import IndexRetriever, Mode
 from rag.types import Candidate, Question
 

@@ -21,7 +21,7 @@ from rag.evaluation.statistics import Difference, difference
 from rag.evaluation.summary import summary_json
 from rag.evaluation.trials import Arm, Known, Trial, fits, front, look_up, measure_times, ranked, trials
 from rag.evaluation.verdict import Verdict, judge
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
 from rag.retrievers.own_index import RetrieverSettings

@@ -16,7 +16,7 @@ from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
 from rag.errors import ConfigError, RagError, ServiceError
 from rag.generators.openai import OpenAIGeneratorSettings
-from rag.progress import Progress, silent
+from rag.protocols import Progress, silent
 from rag.retrievers.own_index import RetrieverSettings
 from rag.runs.journal import AnswerLine, Journal, makeshift
 from rag.runs.outcomes import counts, outcomes, spent, stage_times

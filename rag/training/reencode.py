@@ -7,7 +7,7 @@ from pathlib import Path
 from rag.api import Rag
 from rag.files.whole import whole
 from rag.index.fingerprint import fingerprint
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.settings import Settings
 from rag.stores.chroma import EmbeddedStoreSettings
 

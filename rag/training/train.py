@@ -18,7 +18,7 @@ from rag.api import Rag
 from rag.evaluation.dataset import Dataset
 from rag.files.whole import write_whole
 from rag.inspection.models_in_use import models_in_use
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.settings import Settings
 from rag.training.card import write_card
 from rag.training.folder import check_out, hold, put, sweep

@@ -12,7 +12,7 @@ from rag.evaluation.metrics import Scores, by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
 from rag.evaluation.statistics import Difference, difference
 from rag.evaluation.verdict import Verdict, judge
-from rag.progress import Progress
+from rag.protocols import Progress
 
 METRIC = "ndcg@10"
 _EFFECT = 0.02

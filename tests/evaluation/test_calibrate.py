@@ -29,7 +29,7 @@ from rag.evaluation.dataset import Dataset
 from rag.evaluation.fitting import fit, platt, rounded, straighten
 from rag.evaluation.reliability import bins, calibration_error, log_loss, one_passage_a_document
 from rag.evaluation.separation import Asked, Wish, area, false_answers_at, propose
-from rag.progress import silent
+from rag.protocols import silent
 from rag.types import RerankerCard, Scores
 
 Numbers = NDArray[np.float64]

@@ -14,7 +14,7 @@ from rag import ConfigError, InputError, Settings
 from rag.evaluation.compare import compare, comparison_json, contrast
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.scoring import Evaluation, Options
-from rag.progress import silent
+from rag.protocols import silent
 
 OUT = Path("out")
 MIXED = [1, 2, 3, 5, 8] * 12

@@ -16,7 +16,7 @@ from rag.evaluation.evaluate import evaluate
 from rag.evaluation.scoring import Options
 from rag.evaluation.summary import summary_json
 from rag.generators.openai import OpenAIGeneratorSettings
-from rag.progress import silent
+from rag.protocols import silent
 
 
 def test_drafts_are_a_dataset_whose_answers_stand_in_the_documents(

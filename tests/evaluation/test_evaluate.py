@@ -18,7 +18,7 @@ from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate, open_for
 from rag.evaluation.scoring import Evaluation, Options, check_judged, explain_flaws
 from rag.evaluation.summary import question_json, summary_json
-from rag.progress import silent
+from rag.protocols import silent
 
 QUESTIONS = ROOT / "data" / "questions"
 TIMED = {"latency_ms", "folder"}

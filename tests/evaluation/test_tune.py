@@ -20,7 +20,7 @@ from rag.evaluation.scoring import Options
 from rag.evaluation.trials import Arm, Known, Trial, front, look_up, ranked
 from rag.evaluation.tune import Tuned, choose, tune, tuned_json
 from rag.index.fusion import reciprocal_rank_fusion
-from rag.progress import silent
+from rag.protocols import silent
 from rag.retrievers.own_index import RetrieverSettings
 from rag.runs.report import render
 

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from rag import ConfigError, InputError, LockedError, Settings
-from rag.progress import silent
+from rag.protocols import silent
 from rag.runs.run import RunSummary, run
 
 DOCUMENTS = {

@@ -33,7 +33,7 @@ from rag.evaluation.naming import Naming
 from rag.feedback import Feedback, JudgedPassage, add_feedback
 from rag.models.card import read_card
 from rag.models.token_bits import maxsim_floats
-from rag.progress import silent
+from rag.protocols import silent
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.multi_vector import MultiVectorTokens
 from rag.training.learning.average import choose_share

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.training.learning.batches import Batches
 from rag.training.learning.checkpoint import Checkpoint
 from rag.training.learning.device import out_of_memory

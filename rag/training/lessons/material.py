@@ -15,7 +15,7 @@ from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.evaluate import open_for
 from rag.evaluation.naming import Naming
 from rag.models.folder import weights_hash
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.runs.run import ingest_sources
 from rag.second_stage.policy import PolicySettings
 from rag.settings import Settings

@@ -14,7 +14,7 @@ from rag.evaluation.dataset import LabelledQuestion
 from rag.evaluation.naming import Naming
 from rag.index.catalog import Catalog
 from rag.pipeline import Pipeline
-from rag.progress import Progress
+from rag.protocols import Progress
 from rag.training.lessons.lesson import Lesson, Text
 from rag.training.recipe import Recipe
 from rag.types import Chunk, Passage, Question

@@ -9,7 +9,7 @@ from rag.errors import InputError
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.drafting import draft_questions
 from rag.evaluation.naming import Naming, naming
-from rag.progress import Progress
+from rag.protocols import Progress
 
 
 def check_sources(dataset: Dataset | None, feedback: Path | None, synthetic: int) -> None:
