@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from rag.answers.citations import cite
+from rag.answers.citations import cite, confirm
 from rag.answers.prompt import NOT_FOUND, is_refusal
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
@@ -168,12 +168,17 @@ class Pipeline:
 
     def _answer(self, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
         text = reply.text if reply.text.strip() else NOT_FOUND
+        citations = (
+            confirm(reply.quotes, found.passages)
+            if reply.quotes
+            else cite(text, found.passages, found.question)
+        )
         return Answer(
             question=found.question,
             text=text,
             state="not_found" if is_refusal(text) else "answered",
             passages=found.passages,
-            citations=cite(text, found.passages, found.question),
+            citations=citations,
             trace=with_reply(found.trace, self.generator().name, reply, stage),
             notice=reply.notice,
             confidence=max(passage.relevance for passage in found.passages),

@@ -259,8 +259,20 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of the passage numbered `marker`, as they are shown; `start` and `end` are offsets into its
+    document."""
+
+    marker: int
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What a generator returns. `written_by` is empty where the text only quotes the documents."""
+    """What a generator returns. `written_by` is empty where the text only quotes the documents; `quotes`
+    are then all that it quotes, in order."""
 
     text: str
     written_by: str = ""
@@ -268,6 +280,7 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     notice: str = ""
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rag.answers.prompt import heading_of, one_line
 from rag.answers.quantities import unsupported
 from rag.answers.sentences import Span, sentences
-from rag.types import Chunk, Citation, CitationStatus, Passage
-
-if TYPE_CHECKING:
-    pass
+from rag.answers.visible import visible
+from rag.types import Chunk, Citation, CitationStatus, Passage, Quote
 
 _MARKER = re.compile(r"\[[ \t]*([0-9]{1,4}(?:[ \t]*[-–,;][ \t]*[0-9]{1,4})*)[ \t]*\]")
 
@@ -23,6 +20,9 @@ _LEADING_MARKERS = re.compile(rf"(?:{_MARKER.pattern}[ \t]*)+")
 _QUOTE = re.compile(
     r"(?<![\w\"])\"(?=\S)([^\"\n]+?)(?<=\S)\"(?!\w)|„([^„“”\n]+)[“”]|“([^“”\n]+)”|«([^«»\n]+)»|»([^«»\n]+)«"
 )
+
+_MARKED_NAME = re.compile(r"[\w./$-]*(?:\w_+\w|\(\*\)|~\*)[\w./()-]*")
+_MARKS = re.compile(r"[_*]")
 
 _ELLIPSIS = re.compile(r"\[?(?:…|\.{3,})\]?")
 
@@ -44,6 +44,19 @@ def cite(text: str, passages: Sequence[Passage], question: str = "") -> tuple[Ci
     """One citation per marker and sentence, in order. What cannot be confirmed is flagged, never hidden."""
     chunks = [passage.chunk for passage in passages]
     return tuple(citation for claim in _claims(text) for citation in _cite(claim, chunks, question))
+
+
+def confirm(quotes: Sequence[Quote], passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    """One citation a quotation: `ok` where each of its lines stands so in what the passage shows."""
+    chunks = [passage.chunk for passage in passages]
+    return tuple(_confirm(quote, chunks[quote.marker - 1]) for quote in quotes)
+
+
+def _confirm(quote: Quote, chunk: Chunk) -> Citation:
+    shown = one_line("\n".join([*chunk.headings, visible(chunk.text, chunk.markup)]))
+    lines = (one_line(line).removeprefix("- ") for line in quote.text.splitlines())
+    status: CitationStatus = "ok" if all(line in shown for line in lines) else "quote-not-found"
+    return Citation(quote.marker, chunk.source, chunk.page, heading_of(chunk), quote.start, quote.end, status)
 
 
 def _claims(text: str) -> Iterator[_Claim]:
@@ -103,6 +116,8 @@ def _status(claim: _Claim, cited: Sequence[Chunk], question: str) -> CitationSta
     evidence = [_evidence(chunk) for chunk in cited]
     if not all(any(_is_verbatim(quote, text) for text in evidence) for quote in claim.quotes):
         return "quote-not-found"
+    if evidence and _loses_marks(claim.text, "\n".join([*evidence, question])):
+        return "quote-not-found"
     if unsupported(claim.text, "\n".join([*evidence, question])):
         return "number-not-found"
     return "ok"
@@ -111,7 +126,7 @@ def _status(claim: _Claim, cited: Sequence[Chunk], question: str) -> CitationSta
 def _evidence(chunk: Chunk) -> str:
     """All that the prompt shows of a passage."""
     page = f"page {chunk.page}" if chunk.page is not None else ""
-    return "\n".join([chunk.source, *chunk.headings, page, chunk.text])
+    return "\n".join([chunk.source, *chunk.headings, page, chunk.text, visible(chunk.text, chunk.markup)])
 
 
 def _is_verbatim(quote: str, evidence: str) -> bool:
@@ -133,8 +148,19 @@ def _is_verbatim(quote: str, evidence: str) -> bool:
     return True
 
 
-# Quotes go (one quotation may hold another), and so does what only Markdown needs.
-_PLAIN = str.maketrans({**dict.fromkeys("“”„«»‘’‚`'\"*\u00ad"), **dict.fromkeys("‐‑‒–—−", "-"), "|": " "})
+def _loses_marks(claim: str, evidence: str) -> bool:
+    """Whether a name of the evidence stands in the claim without its marks, as sharedbuffers or count()."""
+    names = {name for name in _MARKED_NAME.findall(evidence) if name.strip("*_") == name or "(" in name}
+    bare = {_MARKS.sub("", name) for name in names} - {""}
+    return any(_stands(name, claim) and not _stands(name, evidence) for name in bare)
+
+
+def _stands(name: str, text: str) -> bool:
+    return re.search(rf"(?<![\w*~]){re.escape(name)}(?![\w*])", text) is not None
+
+
+# Quotes go: one quotation may hold another.
+_PLAIN = str.maketrans({**dict.fromkeys("“”„«»‘’‚`'\"\u00ad"), **dict.fromkeys("‐‑‒–—−", "-"), "|": " "})
 
 
 def _plain(text: str) -> str:

@@ -1,166 +1,120 @@
-"""Answers without a language model: the sentences of the passages that match the question best."""
+"""Answers without a language model: the units of the passages that answer best, in their own words."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
 
-from rag.answers.sentences import sentences
+from rag.answers.disagreement import DISAGREE, in_disagreement
+from rag.answers.picking import Scored, score
+from rag.answers.units import CODE, Unit, units, whole
 from rag.errors import ModelError
 from rag.generators.base import Parts
-from rag.generators.steps import asks_how, steps
-from rag.models import token_bits
 from rag.protocols import TokenEncoder
-from rag.types import Passage, Question, Reply
+from rag.types import Floats, Passage, Question, Quote, Reply
 
 NOTICE = "Quoted from the documents; no language model wrote this."
 
-# A procedure is quoted from a passage of at least this share of the best relevance.
-_NEARLY = 0.7
-# Shorter ones are headings, labels and crumbs of tables.
-_LEAST_WORDS = 4
-# A list that its sentence announces is quoted with it up to so many characters.
-_LONGEST_LIST = 500
-_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]")
-# The line under a table's first row, which makes that row the names of the columns.
-_RULE = re.compile(r"[ \t]*\n[ \t]*\|?[ \t:-]*-[-| \t:]*(?:\n|$)")
-_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
-_MARKS = re.compile(r"^\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*|#{1,6}\s+)+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+# More are not encoded: those of the passages beyond are the less relevant ones.
+_MOST_UNITS = 96
 
 
 class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
-    """sentences: at most so many. within: the least share of the best sentence's score."""
+    """sentences: at most so many pieces: a sentence, a row, a definition, a list. within: the least share of
+    the best one's likelihood. words: no further piece makes the answer longer than that."""
 
     kind: Literal["extractive"] = "extractive"
     sentences: PositiveInt = 3
-    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.85
+    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    words: PositiveInt = 60
 
     def build(self, parts: Parts) -> ExtractiveGenerator:
-        return ExtractiveGenerator(parts.encoder, self.sentences, self.within)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    text: str
-    passage: int
-    start: int
+        return ExtractiveGenerator(parts.encoder, self)
 
 
 class ExtractiveGenerator:
     name = "extractive"
 
-    def __init__(self, encoder: Callable[[], TokenEncoder], most: int, within: float) -> None:
+    def __init__(self, encoder: Callable[[], TokenEncoder], settings: ExtractiveSettings) -> None:
         self._encoder = encoder
-        self._most = most
-        self._within = within
+        self._settings = settings
 
     def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
-        quoted = _procedure(question, passages) or self._best(question, passages)
-        return Reply("\n".join(f"{s.text} [{s.passage}]" for s in quoted), notice=NOTICE)
-
-    def _best(self, question: Question, passages: Sequence[Passage]) -> list[_Sentence]:
-        found = list(_sentences(passages)) or list(_wholes(passages))
-        scores = self._scores(question, found, passages)
-        best = sorted(range(len(found)), key=lambda i: -scores[i])
-        top = scores[best[0]]
-        least = top - (1 - self._within) * abs(top)  # within × a negative score would lie above it
-        chosen = [i for i in best[: self._most] if scores[i] >= least]
-        # The best passage's sentences first, each passage's in the order in which they stand.
-        return sorted((found[i] for i in chosen), key=lambda s: (s.passage, s.start))
+        ranked = self.rank(question, passages)
+        chosen = [one.unit for one in self._choose(ranked)]
+        opposed = in_disagreement(chosen, [one.unit for one in ranked], passages)
+        shown = _together(opposed or chosen)
+        quotes, lines = [], [DISAGREE] if opposed else []
+        for unit, own in shown:
+            lines += _marked(unit, own)
+            quotes.append(Quote(unit.passage, "\n".join(own), unit.start, unit.end))
+        return Reply("\n".join(lines), notice=NOTICE, quotes=tuple(quotes))
 
     def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
         reply = self.generate(question, passages)
         yield reply.text
         yield reply
 
-    def _scores(
-        self, question: Question, found: Sequence[_Sentence], passages: Sequence[Passage]
-    ) -> list[float]:
-        """How well a sentence matches, and how relevant the passage is that it stands in."""
-        encoder = self._encoder()
+    def rank(self, question: Question, passages: Sequence[Passage]) -> list[Scored]:
+        """All that could be quoted, the best first."""
+        found = [unit for unit in units(passages) if unit.answers][:_MOST_UNITS] or whole(passages)
+        contexts = sorted({unit.context for unit in found if unit.context})
+        vectors = self._encoder().embed_tokens([*(unit.core for unit in found), *contexts])
+        cores, around = vectors[: len(found)], dict(zip(contexts, vectors[len(found) :], strict=True))
+        return score(question.text, found, passages, self._asked(question), cores, around)
+
+    def _asked(self, question: Question) -> Floats:
         vectors = question.vectors
-        asked = (
-            vectors.tokens
-            if vectors and vectors.tokens is not None
-            else encoder.embed_question(question.text).tokens
-        )
-        if asked is None:
+        if vectors is None or vectors.tokens is None:
+            vectors = self._encoder().embed_question(question.text)
+        if vectors.tokens is None:
             raise ModelError("extractive answers need a model with token vectors")
-        matches = token_bits.maxsim_floats(asked, encoder.embed_tokens([s.text for s in found]))
-        best = max(passage.relevance for passage in passages) or 1.0
-        return [
-            float(match) * (0.5 + 0.5 * passages[s.passage - 1].relevance / best)
-            for match, s in zip(matches, found, strict=True)
-        ]
+        return vectors.tokens
+
+    def _choose(self, ranked: Sequence[Scored]) -> list[Scored]:
+        """The best, and those nearly as good that add something and leave the answer short."""
+        settings = self._settings
+        best = ranked[0]
+        chosen = [best]
+        words = best.unit.words
+        for one in ranked[1:]:
+            if len(chosen) == settings.sentences or one.likelihood < settings.within * best.likelihood:
+                break
+            if words + one.unit.words > settings.words or any(_repeats(one.unit, c.unit) for c in chosen):
+                continue
+            chosen.append(one)
+            words += one.unit.words
+        return chosen
 
 
-def _procedure(question: Question, passages: Sequence[Passage]) -> list[_Sentence]:
-    """For a "how do I": the steps of the first passage that has some and is about as good as the best."""
-    if not asks_how(question.text):
-        return []
-    least = _NEARLY * max(passage.relevance for passage in passages)
-    for number, passage in enumerate(passages, start=1):
-        if passage.relevance >= least and (found := steps(passage.chunk.text)):
-            return [_Sentence(f"{n}. {_bare(text)}", number, start) for n, text, start in found]
-    return []
+def _repeats(unit: Unit, said: Unit) -> bool:
+    """One shows what the other shows."""
+    if unit.passage == said.passage and unit.start < said.end and said.start < unit.end:
+        return True
+    ours, theirs = " ".join(unit.lines), " ".join(said.lines)
+    return unit.core in theirs or said.core in ours
 
 
-def _sentences(passages: Sequence[Passage]) -> Iterator[_Sentence]:
-    seen: set[str] = set()
-    for number, passage in enumerate(passages, start=1):
-        for start, raw in _units(passage.chunk.text):
-            text = " ".join(_bare(line) for line in raw)
-            if len(text.split()) >= _LEAST_WORDS and not _HEADING.match(raw[0]) and text not in seen:
-                seen.add(text)
-                yield _Sentence(text, number, start)
+def _together(chosen: Sequence[Unit]) -> list[tuple[Unit, tuple[str, ...]]]:
+    """What stands under one heading row, term or announcement, under one: it is not said twice."""
+    left, shown = list(chosen), list[tuple[Unit, tuple[str, ...]]]()
+    while left:
+        first = left.pop(0)
+        shown.append((first, first.lines))
+        head = first.lines[0]
+        if len(first.lines) > 1:
+            same = [unit for unit in left if unit.passage == first.passage and unit.lines[0] == head]
+            shown += [(unit, unit.lines[1:]) for unit in same if len(unit.lines) > 1]
+            left = [unit for unit in left if unit not in same]
+    return shown
 
 
-def _units(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each sentence; one that announces a list ("Wear:") with as much of the list as is short;
-    a table's row with its column's names."""
-    spans = sentences(text)
-    columns: list[str] = []
-    for i, (start, end) in enumerate(spans):
-        sentence = text[start:end]
-        if not sentence.startswith("|"):
-            columns = []
-            yield start, [sentence, *_announced(text, start, spans[i:])]
-        elif _RULE.match(text, end):
-            columns = _cells(sentence)
-        else:
-            yield start, [_row(columns, _cells(sentence))]
-
-
-def _announced(text: str, start: int, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
-    if not text[slice(*spans[0])].rstrip().endswith(":"):
-        return
-    for at, until in spans[1:]:
-        line = text[text.rfind("\n", 0, at) + 1 : at]
-        if not _ITEM.match(line) or until - start > _LONGEST_LIST:
-            return
-        yield text[at:until]
-
-
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip().strip("|").split("|")]
-
-
-def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
-    named = zip_longest(columns[: len(cells)], cells, fillvalue="")
-    return "; ".join(f"{column}: {cell}" if column else cell for column, cell in named if cell)
-
-
-def _wholes(passages: Sequence[Passage]) -> Iterator[_Sentence]:
-    """Passages without a sentence worth the name, such as a table's row, are quoted as they are."""
-    for number, passage in enumerate(passages, start=1):
-        yield _Sentence(_bare(passage.chunk.text), number, 0)
-
-
-def _bare(text: str) -> str:
-    """One line without Markdown's marks."""
-    return _MARKS.sub("", " ".join(text.split()))
+def _marked(unit: Unit, lines: Sequence[str]) -> list[str]:
+    """Its number at the end of its last line that is not code; of a procedure at each step."""
+    prose = [at for at, line in enumerate(lines) if not line.startswith(CODE)]
+    if not prose:
+        return [*lines, f"[{unit.passage}]"]
+    ends = set(prose) if unit.steps else {prose[-1]}
+    return [f"{line} [{unit.passage}]" if at in ends else line for at, line in enumerate(lines)]

@@ -1,0 +1,132 @@
+"""Which units answer: how they match the question, what the question asks for, what a reader marked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rag.answers.asked import asked_for, holds
+from rag.answers.units import Unit
+from rag.calibration import sigmoid
+from rag.types import Floats, Passage
+
+_WORD = re.compile(r"\w+")
+_COMMON_WORDS = """
+    a an and any are as at be been by can could did do does for from had has have how i if in into is it its
+    many me much must my of on or our shall should so than that the their them then there these they this those
+    to under up use used using was we were what when where which while who whom whose why will with would you
+    your
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+_STEM = 5
+
+# Fitted by scripts/fit_answers.py on questions of SQuAD, NQ, COVID-QA; `reading` and `marks` with the reader.
+WEIGHTS: Mapping[str, float] = {
+    "match": 4.0,
+    "in_context": 6.0,
+    "relevance": 2.0,
+    "words": 2.0,
+    "asked": 1.0,
+    "new": 1.0,
+    "steps": 1.5,
+}
+MARKED: Mapping[str, float] = {**WEIGHTS, "marks": 3.0, "reading": 0.3}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    unit: Unit
+    score: float
+
+    @property
+    def likelihood(self) -> float:
+        return sigmoid(self.score)
+
+
+def score(
+    question: str,
+    found: Sequence[Unit],
+    passages: Sequence[Passage],
+    asked: Floats,
+    cores: Sequence[Floats],
+    contexts: Mapping[str, Floats],
+) -> list[Scored]:
+    """`asked`: the question's token vectors; `cores` and `contexts`: the units' own and their contexts'."""
+    rows = features(question, found, passages, asked, cores, contexts)
+    scored = [Scored(unit, weigh(row)) for unit, row in zip(found, rows, strict=True)]
+    return sorted(scored, key=lambda one: -one.score)
+
+
+def weigh(row: Mapping[str, float]) -> float:
+    weights = MARKED if "marks" in row else WEIGHTS
+    return sum(weight * row[name] for name, weight in weights.items())
+
+
+def features(
+    question: str,
+    found: Sequence[Unit],
+    passages: Sequence[Passage],
+    asked: Floats,
+    cores: Sequence[Floats],
+    contexts: Mapping[str, Floats],
+) -> list[dict[str, float]]:
+    best = max(passage.relevance for passage in passages) or 1.0
+    held = [stems(unit.core) for unit in found]
+    around = [words | stems(unit.context) for words, unit in zip(held, found, strict=True)]
+    spread = Counter(word for words in around for word in words)
+    wanted = {word: math.log(1 + len(found) / (1 + spread[word])) for word in stems(question)}
+    kind = asked_for(question)
+    rows = []
+    for unit, own, all_, tokens in zip(found, held, around, cores, strict=True):
+        passage = passages[unit.passage - 1]
+        alone = (asked @ tokens.T).max(axis=1)
+        row = {
+            "match": float(alone.mean()),
+            "in_context": float(_with_context(alone, asked, contexts.get(unit.context)).mean()),
+            "relevance": passage.relevance / best,
+            "words": _covered(wanted, all_),
+            "asked": float(kind is not None and holds(kind, unit.core, question)),
+            "new": min(len(own - wanted.keys()) / 6, 1.0),
+            "steps": float(unit.steps) * (1.0 if kind == "steps" else -1.0),
+        }
+        if passage.read is not None:
+            row |= {"marks": _marked(passage, unit), "reading": passage.read.logit}
+        rows.append(row)
+    return rows
+
+
+def stems(text: str) -> set[str]:
+    """The words that carry something, cut so that `tables` is `table`."""
+    return {
+        word[:_STEM] if word.isalpha() else word
+        for word in _WORD.findall(text.casefold())
+        if word not in _COMMON
+    }
+
+
+def _covered(wanted: Mapping[str, float], words: set[str]) -> float:
+    whole = sum(wanted.values())
+    return sum(weight for word, weight in wanted.items() if word in words) / whole if whole else 0.0
+
+
+def _with_context(alone: Floats, asked: Floats, context: Floats | None) -> Floats:
+    """A question's word may stand in the heading, the term or the header instead."""
+    if context is None:
+        return alone
+    import numpy as np
+
+    best: Floats = np.maximum(alone, (asked @ context.T).max(axis=1))
+    return best
+
+
+def _marked(passage: Passage, unit: Unit) -> float:
+    """The mean of the highest marks among the tokens of the unit's core."""
+    reading, chunk = passage.read, passage.chunk
+    if reading is None:
+        return 0.0
+    shift = len(chunk.reading) - len(chunk.text) - chunk.start  # from the document to what was read
+    inside = (reading.starts >= unit.start + shift) & (reading.ends <= unit.end + shift)
+    return float(reading.marks[inside].max()) if inside.any() else 0.0

@@ -1,0 +1,269 @@
+"""What can be quoted: of a passage the pieces that a reader understands by themselves.
+
+A sentence, with the one before it where it begins with a pronoun; one that ends in a colon, with the list or
+the code that it announces; a definition with its term; a row with its table's header.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.answers.sentences import sentences
+from rag.answers.visible import Block, blocks, visible
+from rag.types import Passage
+
+CODE = "    "
+"""What a line of code begins with where it is shown."""
+
+_POINTS_BACK = re.compile(
+    r"(?:it|its|this|that|these|those|they|their|them|he|his|she|her|such|both|the (?:former|latter|same)"
+    r"|here|otherwise|however|but|instead|in (?:this|that|these|such) (?:cases?|mode|way)|then|also|if so)\b",
+    re.IGNORECASE,
+)
+_LONGEST_BEFORE = 260
+_LONGEST_LEAD = 200
+# Of a list or a code block that is announced.
+_LONGEST_LIST = 600
+_MOST_LINES = 14
+_LEAST_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """`lines` is what is shown, in the document's own words. `core`: the part that may answer, which stands
+    at `start` to `end` of the document; `context`: what is known of it besides, from above."""
+
+    passage: int
+    lines: tuple[str, ...]
+    core: str
+    context: str
+    start: int
+    end: int
+    answers: bool = True
+    steps: bool = False
+
+    @property
+    def words(self) -> int:
+        return sum(len(line.split()) for line in self.lines)
+
+
+def units(passages: Sequence[Passage]) -> list[Unit]:
+    """Of all passages, best first; what stands in two of them is taken from the better one."""
+    seen: set[str] = set()
+    found = []
+    for number, passage in enumerate(passages, start=1):
+        for unit in _Reader(passage, number).units():
+            said = "\n".join(unit.lines)
+            if said not in seen:
+                seen.add(said)
+                found.append(unit)
+    return found
+
+
+def whole(passages: Sequence[Passage]) -> list[Unit]:
+    """Passages that hold nothing else, such as one lone word, are quoted as they are."""
+    found = []
+    for number, passage in enumerate(passages, start=1):
+        chunk = passage.chunk
+        said = _line(visible(chunk.text, chunk.markup)) or _line(chunk.text)
+        found.append(Unit(number, (said,), said, " > ".join(chunk.headings), chunk.start, chunk.end))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    start: int
+    end: int
+
+
+class _Reader:
+    """Goes down the blocks of a passage once, and remembers what stands above."""
+
+    def __init__(self, passage: Passage, number: int) -> None:
+        chunk = passage.chunk
+        self._number = number
+        self._from = chunk.start
+        self._blocks = blocks(chunk.text, chunk.markup)
+        self._above = " > ".join(chunk.headings[-2:])
+        self._heading = ""
+        self._header = ""
+        self._terms: list[Block] = []
+        self._lead: tuple[str, int] | None = None  # an announcement, and how deep its list stands
+
+    def units(self) -> Iterator[Unit]:
+        for at, block in enumerate(self._blocks):
+            self._leave(block, at)
+            if block.kind == "heading":
+                self._heading = _line(block.text)
+            elif block.kind == "head":
+                self._header = _line(block.text)
+            elif block.kind == "row":
+                header = [self._header] if self._header else []
+                yield self._unit(block, [*header, _line(block.text)], _line(block.text))
+            elif block.kind == "code":
+                yield from self._code(block, at)
+            elif block.kind == "term":
+                yield from self._term(block, at)
+            else:
+                yield from self._prose(block, at)
+        yield from self._procedures()
+
+    def _procedures(self) -> Iterator[Unit]:
+        """Runs of at least three numbered items, one after the other."""
+        run: list[Block] = []
+        for block in [*self._blocks, None]:
+            if block is not None and block.kind == "item" and block.number:
+                if not run or (block.level == run[-1].level and _count(block) == _count(run[-1]) + 1):
+                    run.append(block)
+                    continue
+            elif block is not None and run and block.kind != "heading" and block.level >= run[-1].level:
+                continue  # what stands under an item
+            if len(run) >= _LEAST_STEPS:
+                yield self._steps(run)
+            run = [block] if block is not None and block.kind == "item" and block.number else []
+
+    def _steps(self, run: Sequence[Block]) -> Unit:
+        lines = [_numbered(block, _line(block.text)) for block in run]
+        at = self._blocks.index(run[0])
+        heading = next((_line(b.text) for b in reversed(self._blocks[:at]) if b.kind == "heading"), "")
+        whole = self._unit(run[0], lines, " ".join(lines), heading)
+        return replace(whole, end=self._from + run[-1].places[-1] + 1, steps=True)
+
+    def _leave(self, block: Block, at: int) -> None:
+        """Forgets what does not stand above this block."""
+        if block.kind not in ("row", "head"):
+            self._header = ""
+        if block.kind == "heading":
+            self._terms, self._lead = [], None
+        if block.kind == "term":
+            above = self._blocks[at - 1] if at else None
+            alone = above is None or above.kind != "term"
+            self._terms = [t for t in self._terms if t.level < block.level or not alone]
+        elif block.kind in ("text", "item"):
+            self._terms = [
+                t
+                for t in self._terms
+                if t.level < block.level or (t.level == block.level and block.kind == "text")
+            ]
+        if self._lead and (block.kind == "text" and block.level < self._lead[1]):
+            self._lead = None
+
+    def _term(self, block: Block, at: int) -> Iterator[Unit]:
+        self._terms.append(block)
+        below = self._blocks[at + 1] if at + 1 < len(self._blocks) else None
+        if below is None or below.kind == "heading":  # its definition was cut off
+            yield self._unit(block, [_line(block.text)], _line(block.text), answers=False)
+
+    def _code(self, block: Block, at: int) -> Iterator[Unit]:
+        lines = block.text.splitlines()
+        if not block.text.strip():
+            return
+        shown = [CODE + line for line in lines[:_MOST_LINES]]
+        above = self._blocks[at - 1] if at else None
+        before = ""
+        if above and above.kind in ("text", "item") and (said := _sentences(above)):
+            before = said[-1].text
+        lead = [before] if before and len(before) <= _LONGEST_BEFORE else self._term_lines()
+        yield self._unit(block, [*lead, *shown], "\n".join(lines[:_MOST_LINES]), above=before)
+
+    def _prose(self, block: Block, at: int) -> Iterator[Unit]:
+        said = _sentences(block)
+        announced = self._lead if self._lead and block.level >= self._lead[1] else None
+        for turn, sentence in enumerate(said):
+            last = turn + 1 == len(said)
+            lines = [_numbered(block, sentence.text) if turn == 0 else sentence.text]
+            core = sentence.text
+            answers = not sentence.text.rstrip(" \"'”’)").endswith("?")
+            if last and core.endswith(":"):
+                below = self._announced(block, at)
+                lines += below
+                core = " ".join([core, *map(str.strip, below)])
+                answers = answers and bool(below)
+                self._lead = (sentence.text, block.level + 1)
+            if turn and _POINTS_BACK.match(sentence.text) and len(said[turn - 1].text) <= _LONGEST_BEFORE:
+                lines = [f"{said[turn - 1].text} {lines[0]}", *lines[1:]]
+            elif turn == 0 and _POINTS_BACK.match(sentence.text) and (before := self._sentence_above(at)):
+                lines = [before, *lines]
+            if self._terms:
+                lines = [*self._term_lines(), *lines]
+            elif announced and block.kind == "item" and len(announced[0]) <= _LONGEST_LEAD:
+                lines = [announced[0], *lines]
+            part = block.part(sentence.start, sentence.end)
+            yield self._unit(part, lines, core, announced[0] if announced else "", answers)
+
+    def _sentence_above(self, at: int) -> str:
+        above = self._blocks[at - 1] if at else None
+        if above is None or above.kind != "text" or above.level != self._blocks[at].level:
+            return ""
+        said = _sentences(above)
+        return said[-1].text if said and len(said[-1].text) <= _LONGEST_BEFORE else ""
+
+    def _announced(self, block: Block, at: int) -> list[str]:
+        """The list, rows or code under a sentence that ends in a colon, as much of it as is short."""
+        shown: list[str] = []
+        code = False
+        for below in self._blocks[at + 1 :]:
+            if below.kind == "heading" or (code and below.kind != "code"):
+                break
+            if below.kind == "text" and (below.level <= block.level or not shown) and shown:
+                break
+            if below.kind == "code":
+                if shown and not code:
+                    break
+                code = True
+                lines = [CODE + line for line in below.text.splitlines()]
+            elif below.kind == "text" and not shown:
+                said = _sentences(below)
+                return [said[0].text] if said else []
+            else:
+                lines = [_numbered(below, _line(below.text), bullet="- " if below.kind == "item" else "")]
+            if len(shown) + len(lines) > _MOST_LINES or sum(map(len, [*shown, *lines])) > _LONGEST_LIST:
+                shown += lines[: max(0, _MOST_LINES - len(shown))] if code and not shown else []
+                break
+            shown += lines
+            if code:
+                break
+        return shown
+
+    def _term_lines(self) -> list[str]:
+        return [_line(term.text) for term in self._terms[-3:]]
+
+    def _unit(
+        self, block: Block, lines: Sequence[str], core: str, above: str = "", answers: bool = True
+    ) -> Unit:
+        terms = ", ".join(self._term_lines())
+        context = [
+            self._above,
+            self._heading if self._heading not in self._above else "",
+            terms,
+            self._header,
+            above,
+        ]
+        return Unit(
+            passage=self._number,
+            lines=tuple(lines),
+            core=core,
+            context=" > ".join(filter(None, context)),
+            start=self._from + block.places[0],
+            end=self._from + block.places[-1] + 1,
+            answers=answers,
+        )
+
+
+def _sentences(block: Block) -> list[_Sentence]:
+    return [_Sentence(_line(block.text[start:end]), start, end) for start, end in sentences(block.text)]
+
+
+def _count(block: Block) -> int:
+    return int("".join(filter(str.isdigit, block.number)) or 0)
+
+
+def _numbered(block: Block, text: str, bullet: str = "") -> str:
+    return f"{block.number} {text}" if block.number else bullet + text
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

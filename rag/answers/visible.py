@@ -1,0 +1,341 @@
+"""What a person sees of a text: blocks without the marks of Markdown, each character with its place.
+
+Marks are what a Markdown parser says are marks, and nothing else: `shared_buffers` and `count(*)` stay as
+they stand. Of a plain text nothing is ever left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from rag.types import Markup
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+Kind = Literal["heading", "text", "item", "term", "head", "row", "code"]
+
+_LINE_END = re.compile(r"\r\n?|\n")
+_LINK_END = re.compile(r"\]\((?:[^()\\\n]|\\.|\([^()\n]*\))*\)|\]\[[^\]\n]*\]|\]")
+_TAG = re.compile(
+    r"<!--.*?-->|</?(?:a|abbr|b|blockquote|br|center|cite|code|dd|del|details|dfn|div|dl|dt|em|font|h[1-6]|hr|i|img"
+    r"|ins|kbd|li|mark|ol|p|picture|pre|q|s|samp|small|source|span|strike|strong|sub|summary|sup|table|tbody|td"
+    r"|tfoot|th|thead|tr|tt|u|ul|var|video)(?:\s[^>]*|/)?>",
+    re.DOTALL | re.IGNORECASE,
+)
+# A line with `: …` under it is a term and its definition.
+_DEFINES = re.compile(r"(?:^|\n):[ \t]+(?=\S)")
+_FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})(.*)$", re.MULTILINE)
+_RULE = re.compile(r"[ \t]*\|?[ \t:-]*-[-| \t:]*\Z")
+_ROW = re.compile(r"[ \t]*\|")
+
+_ITEM = re.compile(r"([ \t]*)(?:[-*+•]|\.{1,3}|(\d{1,3})[.)])[ \t]+(?=\S)")
+_TERM = re.compile(r"[ \t]*(\S.*?):{2,3}[ \t]*$")
+_UNDERLINE = re.compile(r"([-=~^+])\1{2,}[ \t]*$")
+_TITLE = re.compile(r"={1,5}[ \t]+\S")
+_LISTING = re.compile(r"(?:-{4,}|\.{4,})[ \t]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`places`: for each character of `text` where it stands in the source. `level`: of a heading its rank,
+    else how many lists it stands in. `number`: of an item in a numbered list."""
+
+    kind: Kind
+    text: str
+    places: Sequence[int]
+    level: int = 0
+    number: str = ""
+
+    def part(self, start: int, end: int) -> Block:
+        return Block(self.kind, self.text[start:end], self.places[start:end], self.level, self.number)
+
+
+def visible(text: str, markup: Markup) -> str:
+    """A line for each block; code and paragraphs in the lines that they have."""
+    return "\n".join(f"{block.number} {block.text}".lstrip() for block in blocks(text, markup))
+
+
+def blocks(text: str, markup: Markup) -> list[Block]:
+    """In order. What begins within a code block or a table, as a cut piece may, is read as what it is."""
+    if markup == "text":
+        return list(_Plain(text).blocks())
+    lead = _missing(text)
+    found = _Markdown(lead + text).blocks()
+    return [_moved(block, len(lead)) for block in found if block.places and block.places[-1] >= len(lead)]
+
+
+def _moved(block: Block, by: int) -> Block:
+    return Block(block.kind, block.text, [max(at - by, 0) for at in block.places], block.level, block.number)
+
+
+def _missing(text: str) -> str:
+    """What stood above a piece that was cut out of a code block or a table."""
+    first = text.lstrip("\n").split("\n", 2)
+    if _ROW.match(first[0]) and not (len(first) > 1 and _RULE.match(first[1]) and "-" in first[1]):
+        cells = len(_split_row(first[0]))
+        return "|" * (cells + 1) + "\n|" + "---|" * cells + "\n"
+    fences = list(_FENCE.finditer(text))
+    if len(fences) % 2 and not fences[0][1].strip() and not text[: fences[0].start()].rstrip().endswith(":"):
+        above = text[: fences[0].start()].strip()
+        if above and not above.endswith((".", "!", "?")):
+            return "```\n"
+    return ""
+
+
+def _split_row(row: str) -> list[str]:
+    return re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|"))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    made = MarkdownIt("commonmark").enable("table")
+    made.core.ruler.disable("text_join")  # it would make an entity and the text beside it one
+    return made
+
+
+class _Markdown:
+    """Reads the parser's tokens in order, and finds in the source what each of them shows."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._lines = [0, *(end.end() for end in _LINE_END.finditer(source)), len(source)]
+        self._at = 0
+
+    def blocks(self) -> Iterator[Block]:
+        lists, heading = 0, 0
+        number: str | None = None  # of the item whose first paragraph is next; empty for a bullet
+        cells: list[Block] | None = None
+        kind: Kind = "row"
+        for token in _parser().parse(self._source):
+            name = token.type
+            if name in ("bullet_list_open", "ordered_list_open"):
+                lists += 1
+            elif name in ("bullet_list_close", "ordered_list_close"):
+                lists -= 1
+            elif name == "list_item_open":
+                number = f"{token.info}{token.markup}" if token.info else ""
+            elif name in ("heading_open", "heading_close"):
+                heading = int(token.tag[1:]) if token.nesting > 0 else 0
+            elif name in ("th_open", "td_open"):
+                kind = "head" if name == "th_open" else "row"
+            elif name == "tr_open":
+                cells = []
+            elif name == "tr_close":
+                yield from _row(kind, cells or [], lists)
+                cells = None
+            elif name in ("fence", "code_block", "html_block"):
+                number = None
+                yield from self._raw(token, lists)
+            elif name == "inline" and cells is not None:
+                cells.append(self._inline(token))
+            elif name == "inline" and heading:
+                yield _as("heading", self._inline(token), heading)
+            elif name == "inline":
+                yield from _paragraph(self._inline(token), token, lists, number)
+                number = None
+
+    def _raw(self, token: Token, lists: int) -> Iterator[Block]:
+        start, end = token.map or (0, 0)
+        self._at = self._lines[start + (token.type == "fence")]
+        if token.type != "html_block":
+            code = token.content.rstrip("\n")
+            yield Block("code", code, self._find_each(code), lists)
+            return
+        text, places = "", list[int]()
+        raw = self._source[self._lines[start] : self._lines[end]]
+        at = 0
+        for tag in [*_TAG.finditer(raw), None]:
+            until = tag.start() if tag else len(raw)
+            text += raw[at:until]
+            places += range(self._lines[start] + at, self._lines[start] + until)
+            at = tag.end() if tag else until
+        if text.strip():
+            yield Block("text", text, places, lists)
+
+    def _inline(self, token: Token) -> Block:
+        if token.map is not None:
+            self._at = max(self._at, self._lines[token.map[0]])
+        first = token.content.split("\n", 1)[0]
+        found = self._source.find(first, self._at)
+        self._at = found if found >= 0 else self._at
+        text, places = "", list[int]()
+        for child in token.children or ():
+            shown, where = self._child(child)
+            text += shown
+            places += where
+        return Block("text", text, places)
+
+    def _child(self, child: Token) -> tuple[str, list[int]]:
+        if child.type in ("softbreak", "hardbreak"):
+            return "\n", self._find_each("\n")
+        if child.type == "link_close" and (end := _LINK_END.match(self._source, self._at)):
+            self._at = end.end()
+        elif child.type == "html_inline" and _TAG.fullmatch(child.content):
+            self._find(child.content)
+        elif child.type == "text_special":
+            start = self._find(child.markup)
+            return child.content, [start] * len(child.content)
+        elif child.type == "image":
+            self._at = self._source.find("[", self._at) + 1
+            shown = child.content
+            found = shown, self._find_each(shown)
+            if end := _LINK_END.match(self._source, self._at):
+                self._at = end.end()
+            return found
+        elif child.type == "code_inline":
+            self._find(child.markup)
+            return child.content, self._find_each(child.content)
+        elif child.content:
+            return child.content, self._find_each(child.content)
+        return "", []
+
+    def _find(self, words: str) -> int:
+        found = self._source.find(words, self._at)
+        if found >= 0:
+            self._at = found + len(words)
+        return max(found, 0) if found >= 0 else self._at
+
+    def _find_each(self, shown: str) -> list[int]:
+        """Where each character stands: side by side, or with marks and line starts between them."""
+        start = self._source.find(shown, self._at)
+        if start >= 0 and (start == self._at or "\n" not in self._source[self._at : start]):
+            self._at = start + len(shown)
+            return list(range(start, self._at))
+        places = []
+        for character in shown:
+            at = self._at
+            while at < len(self._source) and not _same(self._source[at], character):
+                at += 1
+            if at < len(self._source):
+                self._at = at + 1
+            places.append(min(at, len(self._source) - 1))
+        return places
+
+
+def _same(written: str, shown: str) -> bool:
+    return written == shown or (written.isspace() and shown.isspace())
+
+
+def _as(kind: Kind, found: Block, level: int, number: str = "") -> Block:
+    return Block(kind, found.text, found.places, level, number)
+
+
+def _row(kind: Kind, cells: Sequence[Block], level: int) -> Iterator[Block]:
+    """The cells in one line, with bars between them."""
+    if not any(cell.text.strip() for cell in cells):
+        return
+    text, places, last = "", list[int](), next(cell.places[0] for cell in cells if cell.places)
+    for turn, cell in enumerate(cells):
+        if turn:
+            text += " | "
+            places += [last] * 3
+        text += cell.text
+        places += cell.places
+        last = places[-1] if places else last
+    yield Block(kind, text, places, level)
+
+
+def _paragraph(found: Block, token: Token, lists: int, number: str | None) -> Iterator[Block]:
+    """One block; of a term with its definition under it, one each."""
+    defines = list(_DEFINES.finditer(found.text))
+    if not defines:
+        kind: Kind = "term" if _all_bold(token.children or ()) else "text" if number is None else "item"
+        yield _as(kind, found, lists, number or "")
+        return
+    starts = [0, *(match.end() for match in defines)]
+    ends = [*(match.start() for match in defines), len(found.text)]
+    for turn, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if start < end:
+            part = found.part(start, end)
+            yield _as("text" if turn else "term", part, lists + bool(turn), "" if turn else number or "")
+
+
+def _all_bold(children: Sequence[Token]) -> bool:
+    """Nothing outside of a strong emphasis but white space: a label or a term."""
+    depth, bold = 0, False
+    for child in children:
+        if child.type in ("strong_open", "strong_close"):
+            depth += child.nesting
+        elif child.content.strip():
+            if not depth:
+                return False
+            bold = True
+    return bold
+
+
+class _Plain:
+    """Blocks of a text without marks: by empty lines, bullets, and what AsciiDoc writes for terms, titles and
+    listings. All of it is visible, the marks too."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def blocks(self) -> Iterator[Block]:
+        lines = list(self._lines())
+        start, at = 0, 0
+        kind: Kind = "text"
+        level, number = 0, ""
+        while at < len(lines):
+            begin, end, line = lines[at]
+            item = _ITEM.match(line)
+            if _LISTING.match(line) and (close := self._closing(lines, at)):
+                yield from self._block(kind, start, begin, level, number)
+                yield from self._block("code", lines[at + 1][0], lines[close][0], level)
+                at, start, kind, number = close, lines[close][1], "text", ""
+            elif not line.strip() or item or _ROW.match(line) or _TITLE.match(line) or _TERM.match(line):
+                yield from self._block(kind, start, begin, level, number)
+                start, kind, number = begin, "text", ""
+                if item:
+                    level = 1 + len(item[1].expandtabs(4)) // 2
+                    start, kind, number = (
+                        begin + item.end(),
+                        "item",
+                        line[: item.end()].strip() if item[2] else "",
+                    )
+                elif line.strip():
+                    alone: Kind = "row" if _ROW.match(line) else "heading" if _TITLE.match(line) else "term"
+                    level = 1 if alone == "term" else 0
+                    yield from self._block(alone, begin, end, 0 if alone == "term" else level)
+                    start = end
+                elif at + 1 < len(lines) and not lines[at + 1][2][:1].isspace() and level:
+                    level = 0
+            elif (
+                _UNDERLINE.match(line)
+                and at
+                and lines[at - 1][0] == start
+                and abs(len(line.rstrip()) - len(lines[at - 1][2].rstrip())) <= 2
+            ):
+                yield from self._block("heading", start, begin, 1)
+                start, kind, level, number = end, "text", 0, ""
+            at += 1
+        yield from self._block(kind, start, len(self._source), level, number)
+
+    def _lines(self) -> Iterator[tuple[int, int, str]]:
+        at = 0
+        for line in self._source.splitlines(keepends=True):
+            yield at, at + len(line), line
+            at += len(line)
+
+    def _closing(self, lines: Sequence[tuple[int, int, str]], at: int) -> int | None:
+        mark = lines[at][2].rstrip()
+        if at + 1 >= len(lines):
+            return None
+        return next((i for i in range(at + 1, len(lines)) if lines[i][2].rstrip() == mark), None)
+
+    def _block(self, kind: Kind, start: int, end: int, level: int, number: str = "") -> Iterator[Block]:
+        text = self._source[start:end]
+        if kind != "code":
+            start += len(text) - len(text.lstrip())
+        else:
+            start += len(text) - len(text.lstrip("\n"))
+        text = self._source[start:end].rstrip()
+        if text:
+            yield Block(kind, text, range(start, start + len(text)), level, number)
