@@ -19,7 +19,7 @@ from rag.index.fingerprint import fingerprint
 from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.pipeline import Pipeline
-from rag.protocols import Chunker, Embedder, Generator, Retriever, TokenEncoder
+from rag.protocols import Chunker, Embedder, Generator, Retriever, SpannedEncoder
 from rag.rerankers.base import Parts as RerankerParts
 from rag.rerankers.base import RerankerSettings
 from rag.rerankers.none import NoneSettings
@@ -103,7 +103,7 @@ class Assembly:
 
     @cached_property
     def generator(self) -> Generator:
-        return self.settings.generator.build(GeneratorParts(self._later("token_encoder")))
+        return self.settings.generator.build(GeneratorParts(self._later("token_encoder"), self.index.catalog))
 
     @cached_property
     def reader(self) -> Reader | None:
@@ -185,10 +185,10 @@ class Assembly:
         }
 
     @cached_property
-    def token_encoder(self) -> TokenEncoder:
+    def token_encoder(self) -> SpannedEncoder:
         """The embedder where it has token vectors; else the bundled model, for tokens alone."""
         if self.embedder.card.tokens:
-            return cast(TokenEncoder, self.embedder)
+            return cast(SpannedEncoder, self.embedder)
         return SentenceTransformersSettings().build()
 
     def _later(self, part: str) -> Callable[[], Any]:

@@ -77,6 +77,12 @@ class TokenEncoder(Protocol):
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]: ...
 
 
+class SpannedEncoder(TokenEncoder, Protocol):
+    """One that also tells where its tokens stand."""
+
+    def token_spans(self, text: str) -> Sequence[tuple[int, int]]: ...
+
+
 class TokenSource(Protocol):
     """Where token bits were kept at ingest; None where they were not."""
 

@@ -21,8 +21,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "number",
         re.compile(
             r"\bhow (?:many|much|long|often|large|big|small|high|low|tall|deep|far|fast|old|heavy|wide|hot)\b"
-            r"|\b(?:maximum|minimum|max|min|limit|size|number of|amount|rate|rating|temperature|weight|length|"
-            r"port|price|cost|percentage|default value|exit (?:code|status))\b",
+            r"|\b(?:maximum|minimum|max|min|limit|size|number of|amount|rate|rating|temperature|weight|"
+            r"length|port|price|cost|percentage|default value|exit (?:code|status))\b",
             _I,
         ),
     ),
@@ -35,8 +35,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "code",
         re.compile(
-            r"\b(?:which|what|is there an?|name of the) (?:\w+ )?(?:option|command|flag|switch|setting|variable|"
-            r"parameter|function|directive|keyword|file|field|syntax|pragma|builtin|macro|signal)\b",
+            r"\b(?:which|what|is there an?|name of the) (?:\w+ )?(?:option|command|flag|switch|setting|"
+            r"variable|parameter|function|directive|keyword|file|field|syntax|pragma|builtin|macro|signal)\b",
             _I,
         ),
     ),
@@ -61,8 +61,8 @@ _HOLDS: dict[Kind, re.Pattern[str]] = {
     "name": re.compile(r"(?<=[\w,;] )[A-Z][\w'’-]+|\b[A-Z][\w'’-]+ [A-Z][\w'’-]+"),
     "place": re.compile(r"/\w|\b(?:in|at|on|under|near|beside|behind|inside|from) (?:the )?\w"),
     "reason": re.compile(
-        r"\b(?:because|since|so that|due to|owing to|in order to|therefore|thus|reason|caused?|causes|otherwise|"
-        r"to (?:avoid|prevent|make|keep|allow|ensure))\b",
+        r"\b(?:because|since|so that|due to|owing to|in order to|therefore|thus|reason|caused?|causes|"
+        r"otherwise|to (?:avoid|prevent|make|keep|allow|ensure))\b",
         _I,
     ),
     "code": re.compile(

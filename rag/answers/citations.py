@@ -113,7 +113,7 @@ def _cite(claim: _Claim, chunks: Sequence[Chunk], question: str) -> Iterator[Cit
 
 
 def _status(claim: _Claim, cited: Sequence[Chunk], question: str) -> CitationStatus:
-    evidence = [_evidence(chunk) for chunk in cited]
+    evidence = [text for chunk in cited for text in _evidence(chunk)]
     if not all(any(_is_verbatim(quote, text) for text in evidence) for quote in claim.quotes):
         return "quote-not-found"
     if evidence and _loses_marks(claim.text, "\n".join([*evidence, question])):
@@ -123,10 +123,11 @@ def _status(claim: _Claim, cited: Sequence[Chunk], question: str) -> CitationSta
     return "ok"
 
 
-def _evidence(chunk: Chunk) -> str:
-    """All that the prompt shows of a passage."""
+def _evidence(chunk: Chunk) -> Iterator[str]:
+    """All that the prompt shows of a passage: as it stands there, and as a person would see it."""
     page = f"page {chunk.page}" if chunk.page is not None else ""
-    return "\n".join([chunk.source, *chunk.headings, page, chunk.text, visible(chunk.text, chunk.markup)])
+    for text in (chunk.text, visible(chunk.text, chunk.markup)):
+        yield "\n".join([chunk.source, *chunk.headings, page, text])
 
 
 def _is_verbatim(quote: str, evidence: str) -> bool:

@@ -7,33 +7,61 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rag.answers.asked import asked_for, holds
 from rag.answers.units import Unit
 from rag.calibration import sigmoid
-from rag.types import Floats, Passage
+from rag.types import Floats, Ints, Passage
 
 _WORD = re.compile(r"\w+")
 _COMMON_WORDS = """
-    a an and any are as at be been by can could did do does for from had has have how i if in into is it its
-    many me much must my of on or our shall should so than that the their them then there these they this those
-    to under up use used using was we were what when where which while who whom whose why will with would you
-    your
+    a an and any are as at be been by can could did do does for from had has have how i if in into is it
+    its many me much must my of on or our shall should so than that the their them then there these they
+    this those to under up use used using was we were what when where which while who whom whose why
+    will with would you your
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 _STEM = 5
 
 # Fitted by scripts/fit_answers.py on questions of SQuAD, NQ, COVID-QA; `reading` and `marks` with the reader.
 WEIGHTS: Mapping[str, float] = {
+    "bias": -7.0,
     "match": 4.0,
-    "in_context": 6.0,
-    "relevance": 2.0,
-    "words": 2.0,
-    "asked": 1.0,
-    "new": 1.0,
+    "in_context": 3.5,
+    "relevance": 2.5,
+    "words": 1.8,
+    "asked": 0.7,
     "steps": 1.5,
 }
 MARKED: Mapping[str, float] = {**WEIGHTS, "marks": 3.0, "reading": 0.3}
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Cosines of the question's tokens (rows) with a passage's, and where those stand in the document.
+    `text` is where its own text begins: what is read before it are headings."""
+
+    cosines: Floats
+    starts: Ints
+    ends: Ints
+    text: int
+
+    def of(self, unit: Unit) -> tuple[float, float]:
+        """The mean of each question token's best match: in the unit, and with what stands around it."""
+        inside = self._within(unit.start, unit.end)
+        alone = self._best(inside)
+        above = self.starts < self.text
+        for start, end in unit.around:
+            above |= self._within(start, end)
+        return float(alone.mean()), float(self._best(inside | above).mean())
+
+    def _within(self, start: int, end: int) -> Any:
+        return (self.starts >= start) & (self.ends <= end)
+
+    def _best(self, chosen: Any) -> Floats:
+        best: Floats = self.cosines[:, chosen].max(axis=1, initial=0.0)
+        return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +75,10 @@ class Scored:
 
 
 def score(
-    question: str,
-    found: Sequence[Unit],
-    passages: Sequence[Passage],
-    asked: Floats,
-    cores: Sequence[Floats],
-    contexts: Mapping[str, Floats],
+    question: str, found: Sequence[Unit], passages: Sequence[Passage], likeness: Sequence[Likeness]
 ) -> list[Scored]:
-    """`asked`: the question's token vectors; `cores` and `contexts`: the units' own and their contexts'."""
-    rows = features(question, found, passages, asked, cores, contexts)
+    """Best first. `likeness`: of the question's tokens to those of each passage, in their order."""
+    rows = features(question, found, passages, likeness)
     scored = [Scored(unit, weigh(row)) for unit, row in zip(found, rows, strict=True)]
     return sorted(scored, key=lambda one: -one.score)
 
@@ -66,30 +89,24 @@ def weigh(row: Mapping[str, float]) -> float:
 
 
 def features(
-    question: str,
-    found: Sequence[Unit],
-    passages: Sequence[Passage],
-    asked: Floats,
-    cores: Sequence[Floats],
-    contexts: Mapping[str, Floats],
+    question: str, found: Sequence[Unit], passages: Sequence[Passage], likeness: Sequence[Likeness]
 ) -> list[dict[str, float]]:
     best = max(passage.relevance for passage in passages) or 1.0
-    held = [stems(unit.core) for unit in found]
-    around = [words | stems(unit.context) for words, unit in zip(held, found, strict=True)]
+    around = [stems(f"{unit.core} {unit.context}") for unit in found]
     spread = Counter(word for words in around for word in words)
     wanted = {word: math.log(1 + len(found) / (1 + spread[word])) for word in stems(question)}
     kind = asked_for(question)
     rows = []
-    for unit, own, all_, tokens in zip(found, held, around, cores, strict=True):
+    for unit, all_ in zip(found, around, strict=True):
         passage = passages[unit.passage - 1]
-        alone = (asked @ tokens.T).max(axis=1)
+        match, in_context = likeness[unit.passage - 1].of(unit)
         row = {
-            "match": float(alone.mean()),
-            "in_context": float(_with_context(alone, asked, contexts.get(unit.context)).mean()),
+            "bias": 1.0,
+            "match": match,
+            "in_context": in_context,
             "relevance": passage.relevance / best,
             "words": _covered(wanted, all_),
             "asked": float(kind is not None and holds(kind, unit.core, question)),
-            "new": min(len(own - wanted.keys()) / 6, 1.0),
             "steps": float(unit.steps) * (1.0 if kind == "steps" else -1.0),
         }
         if passage.read is not None:
@@ -110,16 +127,6 @@ def stems(text: str) -> set[str]:
 def _covered(wanted: Mapping[str, float], words: set[str]) -> float:
     whole = sum(wanted.values())
     return sum(weight for word, weight in wanted.items() if word in words) / whole if whole else 0.0
-
-
-def _with_context(alone: Floats, asked: Floats, context: Floats | None) -> Floats:
-    """A question's word may stand in the heading, the term or the header instead."""
-    if context is None:
-        return alone
-    import numpy as np
-
-    best: Floats = np.maximum(alone, (asked @ context.T).max(axis=1))
-    return best
 
 
 def _marked(passage: Passage, unit: Unit) -> float:

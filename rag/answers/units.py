@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answers.sentences import sentences
+from rag.answers.sentences import Span, sentences
 from rag.answers.visible import Block, blocks, visible
 from rag.types import Passage
 
@@ -33,7 +33,8 @@ _LEAST_STEPS = 3
 @dataclass(frozen=True, slots=True)
 class Unit:
     """`lines` is what is shown, in the document's own words. `core`: the part that may answer, which stands
-    at `start` to `end` of the document; `context`: what is known of it besides, from above."""
+    at `start` to `end` of the document; `context`: what is known of it besides, from headings and from what
+    stands at the spans `around`."""
 
     passage: int
     lines: tuple[str, ...]
@@ -43,6 +44,7 @@ class Unit:
     end: int
     answers: bool = True
     steps: bool = False
+    around: tuple[Span, ...] = ()
 
     @property
     def words(self) -> int:
@@ -72,13 +74,6 @@ def whole(passages: Sequence[Passage]) -> list[Unit]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    text: str
-    start: int
-    end: int
-
-
 class _Reader:
     """Goes down the blocks of a passage once, and remembers what stands above."""
 
@@ -87,21 +82,21 @@ class _Reader:
         self._number = number
         self._from = chunk.start
         self._blocks = blocks(chunk.text, chunk.markup)
-        self._above = " > ".join(chunk.headings[-2:])
-        self._heading = ""
-        self._header = ""
+        self._above = chunk.headings
+        self._heading: Block | None = None
+        self._header: Block | None = None
         self._terms: list[Block] = []
-        self._lead: tuple[str, int] | None = None  # an announcement, and how deep its list stands
+        self._lead: tuple[Block, int] | None = None  # an announcement, and how deep its list stands
 
     def units(self) -> Iterator[Unit]:
         for at, block in enumerate(self._blocks):
             self._leave(block, at)
             if block.kind == "heading":
-                self._heading = _line(block.text)
+                self._heading = block
             elif block.kind == "head":
-                self._header = _line(block.text)
+                self._header = block
             elif block.kind == "row":
-                header = [self._header] if self._header else []
+                header = [_line(self._header.text)] if self._header else []
                 yield self._unit(block, [*header, _line(block.text)], _line(block.text))
             elif block.kind == "code":
                 yield from self._code(block, at)
@@ -128,14 +123,14 @@ class _Reader:
     def _steps(self, run: Sequence[Block]) -> Unit:
         lines = [_numbered(block, _line(block.text)) for block in run]
         at = self._blocks.index(run[0])
-        heading = next((_line(b.text) for b in reversed(self._blocks[:at]) if b.kind == "heading"), "")
+        heading = next((b for b in reversed(self._blocks[:at]) if b.kind == "heading"), None)
         whole = self._unit(run[0], lines, " ".join(lines), heading)
         return replace(whole, end=self._from + run[-1].places[-1] + 1, steps=True)
 
     def _leave(self, block: Block, at: int) -> None:
         """Forgets what does not stand above this block."""
         if block.kind not in ("row", "head"):
-            self._header = ""
+            self._header = None
         if block.kind == "heading":
             self._terms, self._lead = [], None
         if block.kind == "term":
@@ -163,43 +158,42 @@ class _Reader:
             return
         shown = [CODE + line for line in lines[:_MOST_LINES]]
         above = self._blocks[at - 1] if at else None
-        before = ""
+        before: Block | None = None
         if above and above.kind in ("text", "item") and (said := _sentences(above)):
-            before = said[-1].text
-        lead = [before] if before and len(before) <= _LONGEST_BEFORE else self._term_lines()
-        yield self._unit(block, [*lead, *shown], "\n".join(lines[:_MOST_LINES]), above=before)
+            before = said[-1]
+        lead = [_line(before.text)] if before and len(before.text) <= _LONGEST_BEFORE else self._term_lines()
+        yield self._unit(block, [*lead, *shown], "\n".join(lines[:_MOST_LINES]), before)
 
     def _prose(self, block: Block, at: int) -> Iterator[Unit]:
         said = _sentences(block)
-        announced = self._lead if self._lead and block.level >= self._lead[1] else None
+        announced = self._lead[0] if self._lead and block.level >= self._lead[1] else None
         for turn, sentence in enumerate(said):
             last = turn + 1 == len(said)
-            lines = [_numbered(block, sentence.text) if turn == 0 else sentence.text]
-            core = sentence.text
-            answers = not sentence.text.rstrip(" \"'”’)").endswith("?")
+            core = _line(sentence.text)
+            lines = [_numbered(block, core) if turn == 0 else core]
+            answers = not core.rstrip(" \"'”’)").endswith("?")
             if last and core.endswith(":"):
                 below = self._announced(block, at)
                 lines += below
                 core = " ".join([core, *map(str.strip, below)])
                 answers = answers and bool(below)
-                self._lead = (sentence.text, block.level + 1)
-            if turn and _POINTS_BACK.match(sentence.text) and len(said[turn - 1].text) <= _LONGEST_BEFORE:
-                lines = [f"{said[turn - 1].text} {lines[0]}", *lines[1:]]
-            elif turn == 0 and _POINTS_BACK.match(sentence.text) and (before := self._sentence_above(at)):
+                self._lead = (sentence, block.level + 1)
+            if turn and _POINTS_BACK.match(core) and len(said[turn - 1].text) <= _LONGEST_BEFORE:
+                lines = [f"{_line(said[turn - 1].text)} {lines[0]}", *lines[1:]]
+            elif turn == 0 and _POINTS_BACK.match(core) and (before := self._sentence_above(at)):
                 lines = [before, *lines]
             if self._terms:
                 lines = [*self._term_lines(), *lines]
-            elif announced and block.kind == "item" and len(announced[0]) <= _LONGEST_LEAD:
-                lines = [announced[0], *lines]
-            part = block.part(sentence.start, sentence.end)
-            yield self._unit(part, lines, core, announced[0] if announced else "", answers)
+            elif announced and block.kind == "item" and len(announced.text) <= _LONGEST_LEAD:
+                lines = [_line(announced.text), *lines]
+            yield self._unit(sentence, lines, core, announced, answers)
 
     def _sentence_above(self, at: int) -> str:
         above = self._blocks[at - 1] if at else None
         if above is None or above.kind != "text" or above.level != self._blocks[at].level:
             return ""
         said = _sentences(above)
-        return said[-1].text if said and len(said[-1].text) <= _LONGEST_BEFORE else ""
+        return _line(said[-1].text) if said and len(said[-1].text) <= _LONGEST_BEFORE else ""
 
     def _announced(self, block: Block, at: int) -> list[str]:
         """The list, rows or code under a sentence that ends in a colon, as much of it as is short."""
@@ -217,7 +211,7 @@ class _Reader:
                 lines = [CODE + line for line in below.text.splitlines()]
             elif below.kind == "text" and not shown:
                 said = _sentences(below)
-                return [said[0].text] if said else []
+                return [_line(said[0].text)] if said else []
             else:
                 lines = [_numbered(below, _line(below.text), bullet="- " if below.kind == "item" else "")]
             if len(shown) + len(lines) > _MOST_LINES or sum(map(len, [*shown, *lines])) > _LONGEST_LIST:
@@ -232,29 +226,28 @@ class _Reader:
         return [_line(term.text) for term in self._terms[-3:]]
 
     def _unit(
-        self, block: Block, lines: Sequence[str], core: str, above: str = "", answers: bool = True
+        self,
+        block: Block,
+        lines: Sequence[str],
+        core: str,
+        above: Block | None = None,
+        answers: bool = True,
     ) -> Unit:
-        terms = ", ".join(self._term_lines())
-        context = [
-            self._above,
-            self._heading if self._heading not in self._above else "",
-            terms,
-            self._header,
-            above,
-        ]
+        around = [b for b in (self._heading, *self._terms, self._header, above) if b and b.places]
         return Unit(
             passage=self._number,
             lines=tuple(lines),
             core=core,
-            context=" > ".join(filter(None, context)),
+            context=" > ".join([*self._above, *(_line(b.text) for b in around)]),
             start=self._from + block.places[0],
             end=self._from + block.places[-1] + 1,
             answers=answers,
+            around=tuple((self._from + b.places[0], self._from + b.places[-1] + 1) for b in around),
         )
 
 
-def _sentences(block: Block) -> list[_Sentence]:
-    return [_Sentence(_line(block.text[start:end]), start, end) for start, end in sentences(block.text)]
+def _sentences(block: Block) -> list[Block]:
+    return [block.part(start, end) for start, end in sentences(block.text)]
 
 
 def _count(block: Block) -> int:

@@ -37,7 +37,7 @@ _ROW = re.compile(r"[ \t]*\|")
 _ITEM = re.compile(r"([ \t]*)(?:[-*+•]|\.{1,3}|(\d{1,3})[.)])[ \t]+(?=\S)")
 _TERM = re.compile(r"[ \t]*(\S.*?):{2,3}[ \t]*$")
 _UNDERLINE = re.compile(r"([-=~^+])\1{2,}[ \t]*$")
-_TITLE = re.compile(r"={1,5}[ \t]+\S")
+_TITLE = re.compile(r"(?:={1,5}|#{1,6})[ \t]+\S")
 _LISTING = re.compile(r"(?:-{4,}|\.{4,})[ \t]*$")
 
 

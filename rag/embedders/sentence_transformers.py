@@ -99,6 +99,13 @@ class SentenceTransformersEmbedder:
         encoded = self._encode([self.card.passage_prompt + text for text in texts])
         return [token_bits.unit(tokens) for _, tokens in encoded]
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        prompt = len(self.card.passage_prompt)
+        (tokens,) = tokens_of(self._tokenizer, [self.card.passage_prompt + text], self.card.window)
+        encoded = self._tokenizer.encode(self.card.passage_prompt + text)
+        spans = zip(tokens.ids, encoded.offsets, strict=False)
+        return [(start - prompt, end - prompt) for id_, (start, end) in spans if id_ not in self._markers]
+
     def load(self) -> None:
         """What the first text would wait for, done now: a runtime prepares for a shape when it meets it."""
         self.embed_question("What does the first question of a process wait for?")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
 
 from rag.answers.disagreement import DISAGREE, in_disagreement
-from rag.answers.picking import Scored, score
+from rag.answers.picking import Likeness, Scored, score
 from rag.answers.units import CODE, Unit, units, whole
 from rag.errors import ModelError
 from rag.generators.base import Parts
-from rag.protocols import TokenEncoder
-from rag.types import Floats, Passage, Question, Quote, Reply
+from rag.models import token_bits
+from rag.protocols import SpannedEncoder
+from rag.types import Bits, Chunk, Floats, Passage, Question, Quote, Reply
 
 NOTICE = "Quoted from the documents; no language model wrote this."
-
-# More are not encoded: those of the passages beyond are the less relevant ones.
-_MOST_UNITS = 96
 
 
 class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
@@ -31,14 +29,14 @@ class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
     words: PositiveInt = 60
 
     def build(self, parts: Parts) -> ExtractiveGenerator:
-        return ExtractiveGenerator(parts.encoder, self)
+        return ExtractiveGenerator(parts, self)
 
 
 class ExtractiveGenerator:
     name = "extractive"
 
-    def __init__(self, encoder: Callable[[], TokenEncoder], settings: ExtractiveSettings) -> None:
-        self._encoder = encoder
+    def __init__(self, parts: Parts, settings: ExtractiveSettings) -> None:
+        self._encoder, self._stored = parts.encoder, parts.stored
         self._settings = settings
 
     def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
@@ -59,19 +57,19 @@ class ExtractiveGenerator:
 
     def rank(self, question: Question, passages: Sequence[Passage]) -> list[Scored]:
         """All that could be quoted, the best first."""
-        found = [unit for unit in units(passages) if unit.answers][:_MOST_UNITS] or whole(passages)
-        contexts = sorted({unit.context for unit in found if unit.context})
-        vectors = self._encoder().embed_tokens([*(unit.core for unit in found), *contexts])
-        cores, around = vectors[: len(found)], dict(zip(contexts, vectors[len(found) :], strict=True))
-        return score(question.text, found, passages, self._asked(question), cores, around)
+        found = [unit for unit in units(passages) if unit.answers] or whole(passages)
+        return score(question.text, found, passages, self._likeness(question, passages))
 
-    def _asked(self, question: Question) -> Floats:
+    def _likeness(self, question: Question, passages: Sequence[Passage]) -> list[Likeness]:
+        encoder = self._encoder()
         vectors = question.vectors
         if vectors is None or vectors.tokens is None:
-            vectors = self._encoder().embed_question(question.text)
+            vectors = encoder.embed_question(question.text)
         if vectors.tokens is None:
             raise ModelError("extractive answers need a model with token vectors")
-        return vectors.tokens
+        chunks = [passage.chunk for passage in passages]
+        found = self._stored.tokens(chunks)
+        return [_likeness(encoder, vectors.tokens, *pair) for pair in zip(chunks, found, strict=True)]
 
     def _choose(self, ranked: Sequence[Scored]) -> list[Scored]:
         """The best, and those nearly as good that add something and leave the answer short."""
@@ -87,6 +85,18 @@ class ExtractiveGenerator:
             chosen.append(one)
             words += one.unit.words
         return chosen
+
+
+def _likeness(encoder: SpannedEncoder, asked: Floats, chunk: Chunk, stored: Bits | None) -> Likeness:
+    import numpy as np
+
+    if stored is not None:
+        cosines = token_bits.cosines(asked, stored)
+    else:
+        cosines = asked @ encoder.embed_tokens([chunk.reading])[0].T
+    spans = np.array(encoder.token_spans(chunk.reading)[: cosines.shape[1]], np.int32).reshape(-1, 2)
+    spans += chunk.end - len(chunk.reading)
+    return Likeness(cosines[:, : len(spans)], spans[:, 0], spans[:, 1], chunk.start)
 
 
 def _repeats(unit: Unit, said: Unit) -> bool:

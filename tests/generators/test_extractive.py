@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from support.builders import passage, ranked
-from support.fakes import WordEmbedder
+from support.fakes import NothingStored, WordEmbedder
 
 from rag import Rag
-from rag.answers.citations import cite
+from rag.answers.citations import confirm
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 from rag.generators.base import Parts
 from rag.generators.extractive import ExtractiveGenerator, ExtractiveSettings
-from rag.protocols import TokenEncoder
+from rag.protocols import SpannedEncoder
 from rag.types import Passage, Question, Reply
 
 DOME = passage(
@@ -26,16 +25,17 @@ SOUP = passage(
     0.4, "Soup is served at seven in the evening. The cook lives in the valley below.", "soup.txt", rank=2
 )
 QUESTION = Question("At which wind is the larger dome closed?")
-QUOTED = re.compile(r"(.+?) \[(\d+)\](?: |$)", re.DOTALL)
 
 
-def build(encoder: TokenEncoder | None = None, **settings: Any) -> ExtractiveGenerator:
-    return ExtractiveSettings.model_validate(settings).build(Parts(lambda: encoder or WordEmbedder()))
+def build(encoder: SpannedEncoder | None = None, **settings: Any) -> ExtractiveGenerator:
+    return ExtractiveSettings.model_validate(settings).build(
+        Parts(lambda: encoder or WordEmbedder(), NothingStored())
+    )
 
 
 def quotes(reply: Reply) -> list[tuple[str, int]]:
     """(sentence, marker) of each quotation."""
-    return [(text, int(marker)) for text, marker in QUOTED.findall(reply.text)]
+    return [(quote.text, quote.marker) for quote in reply.quotes]
 
 
 def told(passages: list[Passage], question: Question = QUESTION, **settings: Any) -> list[tuple[str, int]]:
@@ -87,7 +87,7 @@ def test_marks_of_markdown_are_left_out_and_the_citation_still_checks_out() -> N
     reply = build().generate(QUESTION, [marked])
     assert "*" not in reply.text
     assert "`" not in reply.text
-    assert [citation.status for citation in cite(reply.text, [marked], QUESTION.text)] == ["ok"]
+    assert [citation.status for citation in confirm(reply.quotes, [marked])] == ["ok"]
 
 
 def test_a_heading_is_not_an_answer() -> None:

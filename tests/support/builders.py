@@ -19,14 +19,16 @@ from rag.rerankers.late_interaction import LateInteraction, LateInteractionSetti
 from rag.retrievers.own_index import IndexRetriever, Mode
 from rag.selection import Rule
 from rag.stores.chroma import EmbeddedStoreSettings
-from rag.types import Candidate, Chunk, Evidence, Passage
+from rag.types import Candidate, Chunk, Evidence, Markup, Passage
 from support.fakes import EchoGenerator, WordEmbedder
 
 RAW = Calibration("as it stands", {"score": 1.0}, fitted_on="nothing: a test")
 
 
 def chunk(text: str = "text", source: str = "a.md", start: int = 0) -> Chunk:
-    return Chunk(f"{source}:{start}", source, source, 0, text, start, start + len(text), reading=text)
+    markup: Markup = "markdown" if source.endswith(".md") else "text"
+    end = start + len(text)
+    return Chunk(f"{source}:{start}", source, source, 0, text, start, end, reading=text, markup=markup)
 
 
 def candidate(

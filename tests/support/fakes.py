@@ -10,7 +10,9 @@ import numpy as np
 
 from rag.models import token_bits
 from rag.types import (
+    Bits,
     Candidate,
+    Chunk,
     EmbedderCard,
     Floats,
     Passage,
@@ -52,9 +54,19 @@ class WordEmbedder:
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[Floats]:
         return [np.stack([self._word(w) for w in re.findall(r"\w+", t.lower()) or [""]]) for t in texts]
 
+    def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\w+", text)] or [(0, len(text))]
+
     def _word(self, word: str) -> Floats:
         seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4], "big")
         return _unit(np.random.RandomState(seed).standard_normal(self.card.dimension).astype(np.float32))
+
+
+class NothingStored:
+    """A catalog that holds no token vectors."""
+
+    def tokens(self, chunks: Sequence[Chunk]) -> Sequence[Bits | None]:
+        return [None] * len(chunks)
 
 
 class ListedScores:
