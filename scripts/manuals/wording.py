@@ -8,13 +8,15 @@ from functools import cache
 _ALIKE = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "`": "", "\N{NO-BREAK SPACE}": " ", "−": "-", "–": "-"}
 )
+# Markdown's block quotes, inside of which a fact may wrap.
+_QUOTED = re.compile(r"^(?:[ \t]*>)+", re.MULTILINE)
 _SPACE = re.compile(r"\s+")
 _STARS = re.compile(r"\*+")
 
 
 def plain(text: str) -> str:
     """The text in one line. Names and operators stay as they are: no `_` and no `*` is touched."""
-    return _SPACE.sub(" ", text.translate(_ALIKE))
+    return _SPACE.sub(" ", _QUOTED.sub("", text).translate(_ALIKE))
 
 
 @cache

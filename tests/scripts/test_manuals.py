@@ -61,6 +61,7 @@ def test_an_evaluation_reads_them_as_a_dataset(manual: ManualSet) -> None:
 
 
 def test_a_fact_is_found_over_line_ends_quotes_and_marks_of_code() -> None:
+    assert says("> so the limit\n> > is set", "limit is set")
     assert says("the limit is set\n  to `max_page_count`’s value", "set to max_page_count's value")
 
 
