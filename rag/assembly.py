@@ -10,61 +10,24 @@ from typing import Any, cast
 
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
-from rag.embedders import EmbedderSettings
-from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
-from rag.generators import GeneratorSettings
-from rag.generators.base import Parts as GeneratorParts
-from rag.generators.extractive import ExtractiveSettings
+from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.index.fingerprint import fingerprint
 from rag.index.index import Index
 from rag.ingest import Ingestor
+from rag.parts import Parts
 from rag.pipeline import Pipeline
-from rag.protocols import Chunker, Embedder, Generator, Retriever, SpannedEncoder
-from rag.rerankers.base import Parts as RerankerParts
+from rag.protocols import Chunker, Embedder, Generator, SpannedEncoder
 from rag.rerankers.base import RerankerSettings
 from rag.rerankers.none import NoneSettings
-from rag.retrievers.own_index import IndexRetriever, RetrieverSettings
 from rag.second_stage.fitted import find_calibration, without_evidence
-from rag.second_stage.policy import Member, SecondStage, build_second_stage, check_offline
+from rag.second_stage.policy import Member, SecondStage, build_second_stage
 from rag.selection import Rule
-from rag.services.offline import forbid_downloads
+from rag.services.offline import check_offline, forbid_downloads
 from rag.settings import Settings
 from rag.types import NOBODY
 
 # Who scores what no reranker of the stage has read in time.
 _NOBODY = Member(NOBODY, NoneSettings(kind="none"))
-
-
-def hosts(settings: Settings) -> list[tuple[str, str, str]]:
-    """Each part's key in the config, its kind, and the host that it talks to; empty for a local one."""
-    rerankers = [
-        ("reranker", settings.reranker),
-        *(("policy.cascade", other) for other in settings.policy.cascade),
-        *(("policy.fallback", other) for other in settings.policy.fallback),
-    ]
-    return [
-        ("store", settings.store.kind, _store_host(settings)),
-        ("embedder", settings.embedder.kind, _model_host(settings.embedder)),
-        ("retriever", settings.retriever.kind, _first_host(settings)),
-        *((key, reranker.kind, reranker.manner().host) for key, reranker in rerankers),
-        ("generator", settings.generator.kind, _model_host(settings.generator)),
-    ]
-
-
-def _store_host(settings: Settings) -> str:
-    store = settings.store
-    if store.kind == "embedded":
-        return ""
-    return "Chroma Cloud" if store.kind == "cloud" else f"{store.host}:{store.port}"
-
-
-def _first_host(settings: Settings) -> str:
-    first = settings.retriever
-    return "" if isinstance(first, RetrieverSettings) else first.host()
-
-
-def _model_host(part: EmbedderSettings | GeneratorSettings) -> str:
-    return "" if isinstance(part, SentenceTransformersSettings | ExtractiveSettings) else part.host()
 
 
 # Of a reranker's settings those that decide what it scores; the others decide when and for how much.
@@ -77,7 +40,7 @@ class Assembly:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         if settings.network.offline:
-            check_offline(hosts(settings))
+            check_offline((place, part.kind, part.sends_to()) for place, part in settings.parts())
             forbid_downloads()
 
     @cached_property
@@ -103,7 +66,7 @@ class Assembly:
 
     @cached_property
     def generator(self) -> Generator:
-        return self.settings.generator.build(GeneratorParts(self._later("token_encoder"), self.index.catalog))
+        return self.settings.generator.build(self._lent)
 
     @cached_property
     def reader(self) -> Reader | None:
@@ -113,7 +76,7 @@ class Assembly:
     def pipeline(self) -> Pipeline:
         """Refuses an index that other settings made."""
         settings = self.settings
-        retriever = self._retriever()
+        retriever = settings.retriever.build(self._opened_index)
         second = self.second_stage
         calibration, threshold = self._scale(second.members[0])
         scales = {member.card: self._scale(member) for member in (*second.members[1:], _NOBODY)}
@@ -137,40 +100,34 @@ class Assembly:
             reader=self.reader,
         )
 
-    def _open_meanwhile(self) -> None:
-        """Chroma takes as long to import and to open as a local model to load: side by side."""
+    def _opened_index(self) -> Index:
+        """A store takes as long to import and to open as a local model to load: side by side."""
         with ThreadPoolExecutor(1) as threads:
-            loading = threads.submit(self._load_model)
+            loading = threads.submit(lambda: self.embedder.load())
             self.index.current()
             loading.result()
-
-    def _load_model(self) -> None:
-        if isinstance(self.embedder, SentenceTransformersEmbedder):
-            self.embedder.load()
-
-    def _retriever(self) -> Retriever:
-        first = self.settings.retriever
-        if not isinstance(first, RetrieverSettings):
-            return first.build()
-        self._open_meanwhile()
         self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
-        return IndexRetriever(self.index, first.kind, first.top_n, first.rrf_k)
+        return self.index
 
     @cached_property
     def second_stage(self) -> SecondStage:
         settings = self.settings
-        parts = RerankerParts(self.index.catalog, self._later("token_encoder"))
-        return build_second_stage(settings.reranker, settings.policy, parts, settings.store.path)
+        return build_second_stage(settings.reranker, settings.policy, self._lent, settings.store.path)
+
+    @property
+    def _lent(self) -> Parts:
+        return Parts(self.index.catalog, self._later("token_encoder"))
 
     def _scale(self, member: Member) -> tuple[Calibration, float]:
         """How its scores are read, and the least relevance that counts where it has scored."""
         path = member.settings.calibration
-        if path is not None or isinstance(self.settings.retriever, RetrieverSettings):
+        transform = member.settings.transform
+        if path is not None or self.settings.retriever.own:
             scored_with = self.scored_with(member.settings)
-            calibration = find_calibration(member.card, self.embedder.card, path, scored_with)
+            calibration = find_calibration(member.card, self.embedder.card, path, scored_with, transform)
         else:
-            calibration = without_evidence(member.card)
+            calibration = without_evidence(member.card, transform)
         threshold = member.settings.threshold
         return calibration, calibration.threshold or 0.0 if threshold is None else threshold
 

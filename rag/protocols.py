@@ -52,13 +52,21 @@ class Chunker(Protocol):
     def chunk(self, document: Document) -> Sequence[Chunk]: ...
 
 
-class Embedder(Protocol):
-    """Turns texts into vectors, and says how it measures them."""
+class Ruler(Protocol):
+    """Measures texts as an embedder does."""
 
     @property
     def card(self) -> EmbedderCard: ...
 
     def sizer(self) -> Sizer: ...
+
+
+class Embedder(Ruler, Protocol):
+    """Turns texts into vectors, and says how it measures them."""
+
+    def load(self) -> None:
+        """What the first text would wait for, done now."""
+        ...
 
     def embed_passages(self, texts: Sequence[str]) -> Sequence[PassageVectors]: ...
 

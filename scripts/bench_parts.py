@@ -24,7 +24,7 @@ from growth import grow, passage_texts, passages_of
 from rag import Rag, Settings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.models.folder import BUNDLED_NAME, find_model
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.types import Candidate, Chunk, Floats, Question

@@ -59,6 +59,9 @@ class Instant:
         self._passages = passages
         self._random = np.random.RandomState(0)
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
     def sizer(self) -> Callable[[str], int]:
         return lambda text: 1
 

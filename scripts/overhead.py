@@ -24,8 +24,8 @@ from support.builders import RAW, candidates  # noqa: E402  # the path to it was
 from support.servers.loopback import KEY  # noqa: E402
 from support.servers.rerank_server import Break, RerankServer  # noqa: E402
 
+from rag.parts import Parts  # noqa: E402
 from rag.rerankers import AnyRerankerSettings  # noqa: E402
-from rag.rerankers.base import Parts  # noqa: E402
 from rag.second_stage.policy import PolicySettings, build_second_stage  # noqa: E402
 from rag.second_stage.rank import rerank  # noqa: E402
 from rag.types import Question  # noqa: E402

@@ -20,7 +20,7 @@ from beir import Collection, by_document, open_index
 from ir_measures import nDCG
 
 from rag import Rag
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.rerankers.none import FirstStageOrder
 from rag.retrievers.own_index import IndexRetriever, Mode

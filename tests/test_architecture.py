@@ -17,8 +17,9 @@ FILES = sorted((ROOT / "rag").rglob("*.py"))
 LAYERS = (
     "errors types threads",
     "calibration files filters loaders selection services",
-    "feedback models protocols stores trace",
-    "answers chunkers embedders index rerankers",
+    "config_errors feedback models protocols trace",
+    "parts",
+    "answers chunkers embedders index rerankers stores",
     "generators ingest retrievers second_stage",
     "pipeline settings",
     "assembly",
@@ -72,6 +73,8 @@ HOMES = {
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
 VALIDATES = {
     *ADAPTERS,
+    "config_errors",
+    "parts",
     "settings",
     "second_stage.policy",
     "second_stage.fitted",
@@ -83,10 +86,9 @@ VALIDATES = {
     "evaluation.dataset",
 }
 READS_ENVIRONMENT = {
-    "settings",
+    "config_errors",
     "services.account",
     "services.offline",
-    "stores.chroma",
     "models.torch_bi_encoder",
     "models.int8",
     "cli.app",
@@ -257,6 +259,67 @@ def test_each_kind_of_part_is_in_its_union_which_is_the_registry(folder: str) ->
         if part_of(name_of(f)) == folder and "kind: Literal[" in f.read_text("utf-8")
     }
     assert kinds == listed
+
+
+# Where kinds are listed; the reader's two are in its own file.
+UNIONS = [*(f"{folder}/__init__" for folder in sorted(ADAPTERS)), "answers/reader"]
+
+
+@cache
+def settings_of_kinds() -> frozenset[str]:
+    """The names of all settings classes that a union lists."""
+    files = [ROOT / "rag" / f"{union}.py" for union in UNIONS]
+    names = {name for file in files for node in parsed(file) for name in _names(node)}
+    return frozenset(name for name in names if name.endswith("Settings") and not name.startswith("Any"))
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.ImportFrom):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ClassDef):
+        yield node.name
+
+
+@cache
+def names_of_kinds() -> frozenset[str]:
+    """What stands in the `kind: Literal[…]` of any of them."""
+    fields = [node for file in FILES for node in parsed(file) if isinstance(node, ast.AnnAssign)]
+    literals = [field.annotation for field in fields if ast.unparse(field.target) == "kind"]
+    constants = [node for literal in literals for node in ast.walk(literal) if isinstance(node, ast.Constant)]
+    return frozenset(node.value for node in constants if isinstance(node.value, str))
+
+
+def _asks_for_a_kind(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, asked]):
+            return any(
+                isinstance(name, ast.Name) and name.id in settings_of_kinds() for name in ast.walk(asked)
+            )
+        case ast.MatchClass(cls=ast.Name(id=name)):
+            return name in settings_of_kinds()
+        case ast.Compare(left=ast.Attribute(attr="kind"), comparators=[asked]):
+            constants = [one for one in ast.walk(asked) if isinstance(one, ast.Constant)]
+            return any(one.value in names_of_kinds() for one in constants)
+    return False
+
+
+def test_nobody_asks_which_kind_a_part_is() -> None:
+    """What differs between kinds their settings say, so that a new one is a file and a line."""
+    assert not offenders(lambda file: [ast.unparse(node) for node in parsed(file) if _asks_for_a_kind(node)])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "isinstance(settings.embedder, SentenceTransformersSettings)",
+        "isinstance(x, int | OpenAIGeneratorSettings)",
+        'settings.store.kind == "embedded"',
+        'settings.reader.kind in ("none", "cross-encoder")',
+        "match x:\n case EmbeddedStoreSettings():\n  pass",
+    ],
+)
+def test_asking_for_a_kind_is_noticed(code: str) -> None:
+    assert any(map(_asks_for_a_kind, ast.walk(ast.parse(code))))
 
 
 def test_importing_the_package_whole_loads_no_model_library_and_no_sdk() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rag.calibration import Calibration, sigmoid
 from rag.errors import ConfigError
+from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.second_stage.fitted import find_calibration
 from rag.types import EmbedderCard, Evidence, RerankerCard
 
@@ -36,7 +37,9 @@ def test_relevance_is_one_sigmoid_of_the_weighted_features() -> None:
 def test_a_raw_logit_is_squashed_once_whatever_its_range() -> None:
     """A logit of 3 is a relevance of 0.95, not sigmoid(sigmoid(3)) = 0.72; one of 0.4 is not taken
     for a probability because it happens to lie between 0 and 1."""
-    calibration = find_calibration(RerankerCard("cross-encoder", "a/model"), UNKNOWN, None)
+    calibration = find_calibration(
+        RerankerCard("cross-encoder", "a/model"), UNKNOWN, None, transform=CrossEncoderSettings.transform
+    )
     relevances = [sigmoid(calibration.logit(score, Evidence())) for score in (-8.0, 0.4, 3.0)]
     assert relevances == pytest.approx([0.000335, 0.5987, 0.9526], abs=1e-4)
 

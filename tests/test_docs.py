@@ -16,6 +16,7 @@ from support.places import ROOT
 
 import rag.errors
 from rag import Rag, RagError, Settings
+from rag.config_errors import Sections
 from rag.contract import answer_json, error_json, ingest_json, search_json
 from rag.evaluation.compare import comparison_json, contrast
 from rag.evaluation.drafting import Drafted, drafts_json
@@ -23,7 +24,6 @@ from rag.evaluation.summary import summary_json
 from rag.feedback import Feedback
 from rag.inspection.models_in_use import Model
 from rag.runs.run import RunSummary
-from rag.settings import _models
 from rag.types import (
     CandidateTrace,
     Citation,
@@ -174,7 +174,7 @@ def test_every_setting_of_every_kind_is_documented() -> None:
     )
     documented = tables(ROOT / "docs" / "config.md")
     for section in Settings.model_fields:
-        for model in _models(section):
+        for model in Sections.of(Settings).models[section]:
             kind = model.model_fields.get("kind")
             if kind is None or not kind.is_required():
                 assert model.model_fields.keys() <= in_default

@@ -26,6 +26,7 @@ from rag.models.folder import find_model
 from rag.models.local_model import LocalModel
 from rag.models.reading import RECORD, load_reading
 from rag.models.reading import Reading as Reading  # what others take from here
+from rag.parts import PartSettings
 from rag.types import Passage, ReadTrace
 
 # A relevance of 1 by an isotonic line would outweigh whatever is read.
@@ -47,17 +48,14 @@ class Scale(BaseModel, frozen=True, extra="forbid"):
     fitted_on: str = ""
 
 
-class NoReaderSettings(BaseModel, frozen=True, extra="forbid"):
+class NoReaderSettings(PartSettings, frozen=True):
     kind: Literal["none"] = "none"
 
     def build(self) -> None:
         return None
 
-    def reads_with(self) -> None:
-        return None
 
-
-class BundledReaderSettings(BaseModel, frozen=True, extra="forbid"):
+class BundledReaderSettings(PartSettings, frozen=True):
     """The reader that comes with rag. model: a folder that `rag train --reader` made, instead. passages: at
     most so many of the selected ones are read, the most relevant first. threshold: null takes the model's
     own."""
@@ -78,7 +76,7 @@ class BundledReaderSettings(BaseModel, frozen=True, extra="forbid"):
 
         return PassageReader(name, _scaled(folder, self.threshold), self.passages, load)
 
-    def reads_with(self) -> LocalModel:
+    def local_model(self, tokens: LocalModel) -> LocalModel:
         return LocalModel(str(self._folder()), None, "marks", precision=self.precision)
 
     def _folder(self) -> Path:
@@ -88,7 +86,7 @@ class BundledReaderSettings(BaseModel, frozen=True, extra="forbid"):
         return folder
 
 
-class CrossEncoderReaderSettings(BaseModel, frozen=True, extra="forbid"):
+class CrossEncoderReaderSettings(PartSettings, frozen=True):
     """A cross-encoder of one's own, which marks no words. model: a folder or a name; a scale.json in it says
     how to read its scores. The rest as for the bundled reader."""
 
@@ -115,11 +113,11 @@ class CrossEncoderReaderSettings(BaseModel, frozen=True, extra="forbid"):
 
         return PassageReader(self.model, _scaled(folder, self.threshold), self.passages, load)
 
-    def reads_with(self) -> LocalModel:
+    def local_model(self, tokens: LocalModel) -> LocalModel:
         return LocalModel(self.model, self.revision, "pairs", self.runtime, self.precision, self.device)
 
 
-ReaderSettings = Annotated[
+AnyReaderSettings = Annotated[
     NoReaderSettings | BundledReaderSettings | CrossEncoderReaderSettings, Field(discriminator="kind")
 ]
 

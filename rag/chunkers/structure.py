@@ -11,7 +11,7 @@ from pydantic import BaseModel, NonNegativeInt, PositiveInt
 from rag.chunkers.headings import Outline, is_only_headings, outline
 from rag.chunkers.passages import heading_line, make_chunk, reading, with_title
 from rag.errors import ConfigError
-from rag.protocols import Embedder
+from rag.protocols import Ruler
 from rag.types import Chunk, Document, Markup
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class StructureSettings(BaseModel, frozen=True, extra="forbid"):
     headings: bool = True
     heading_tokens: PositiveInt = 48
 
-    def build(self, embedder: Embedder) -> StructureChunker:
+    def build(self, embedder: Ruler) -> StructureChunker:
         sizer = embedder.sizer()
         prompt = counter(sizer)(embedder.card.passage_prompt)
         budget = min(self.tokens, embedder.card.window) - _MARKERS - prompt

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from rag.chunkers.passages import make_chunk, reading, with_title
-from rag.protocols import Embedder
+from rag.protocols import Ruler
 from rag.types import Chunk, Document
 
 
@@ -19,7 +19,7 @@ class WholeSettings(BaseModel, frozen=True, extra="forbid"):
     kind: Literal["whole"]
     headings: bool = True
 
-    def build(self, embedder: Embedder) -> WholeChunker:
+    def build(self, embedder: Ruler) -> WholeChunker:
         return WholeChunker(self.headings)
 
 

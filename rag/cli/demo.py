@@ -13,7 +13,6 @@ from rag.cli.render import console, moved_arrow, render_answer, render_report
 from rag.files.shipped import handbook
 from rag.protocols import Progress, silent
 from rag.settings import Settings
-from rag.stores.chroma import EmbeddedStoreSettings
 from rag.types import Answer, CandidateTrace, IngestReport, Trace
 
 
@@ -68,7 +67,8 @@ UNANSWERABLE = "Who won the chess world championship in 1985?"
 def prepare(progress: Progress = silent, store: Path = STORE) -> tuple[Rag, IngestReport]:
     """The handbook in its index under the working folder: a second time nothing is left to do."""
     # Not as an argument: RAG_STORE__PATH would win over it, and the handbook land in the user's own index.
-    rag = Rag(Settings.load().model_copy(update={"store": EmbeddedStoreSettings(path=store)}))
+    settings = Settings.load()
+    rag = Rag(settings.model_copy(update={"store": settings.store.beside(store)}))
     folder = handbook()
     # Sources are named from the handbook's own folder, wherever Python has installed it.
     rag.name_sources_from(folder.parent)

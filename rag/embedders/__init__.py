@@ -11,7 +11,7 @@ from rag.embedders.http import HttpEmbedderSettings
 from rag.embedders.openai import OpenAIEmbedderSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 
-EmbedderSettings = Annotated[
+AnyEmbedderSettings = Annotated[
     SentenceTransformersSettings | OpenAIEmbedderSettings | CohereEmbedderSettings | HttpEmbedderSettings,
     Field(discriminator="kind"),
 ]

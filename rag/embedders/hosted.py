@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import PositiveInt
+
+from rag.embedders.base import EmbedderSettings
 from rag.errors import InputError
+from rag.parts import Connection, HostedModel
 from rag.services.account import Account
 from rag.types import EmbedderCard, PassageVectors, QuestionVectors
 
@@ -28,6 +32,53 @@ class Limits:
     tokens: int
 
 
+class HostedEmbedderSettings(EmbedderSettings, Connection, frozen=True):
+    """A model is known by its name: the same name at another base_url is taken for the same vectors.
+
+    known: the length of a model's vectors, by its name.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {}
+
+    model: str
+    dimensions: PositiveInt | None = None
+    window: PositiveInt = 512
+
+    def hosted_model(self) -> HostedModel:
+        return HostedModel(self.model, self.sends_to(), self.provider.lower())
+
+    def longest(self) -> int:
+        return self.window
+
+    def calls(self, texts: Sequence[str]) -> int:
+        prompt = self.prompts()[1]
+        return sum(1 for _ in batches([prompt + text for text in texts], self.limits()))
+
+    def limits(self) -> Limits:
+        raise NotImplementedError
+
+    def prompts(self) -> tuple[str, str]:
+        """What stands before a question, and before a passage."""
+        return "", ""
+
+    def encoders(self) -> tuple[Encode, Encode]:
+        """For passages, and for questions."""
+        raise NotImplementedError
+
+    def build(self) -> HostedEmbedder:
+        """Asks the service once for a vector where neither settings nor model name tell its length."""
+        passages, questions = self.encoders()
+        known = self.dimensions or self.known.get(self.model)
+        card = EmbedderCard(
+            f"{self.kind}:{self.model or self.sends_to()}",
+            "",
+            known or len(questions(["?"], None)[0]),
+            self.window,
+            *self.prompts(),
+        )
+        return HostedEmbedder(card, passages, questions, self.limits())
+
+
 class HostedEmbedder:
     def __init__(self, card: EmbedderCard, passages: Encode, questions: Encode, limits: Limits) -> None:
         self._card = card
@@ -38,6 +89,9 @@ class HostedEmbedder:
     @property
     def card(self) -> EmbedderCard:
         return self._card
+
+    def load(self) -> None:
+        """The service is there already."""
 
     def sizer(self) -> Sizer:
         return estimated_tokens

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, PositiveInt
+from pydantic import PositiveInt
 
+from rag.embedders.base import EmbedderSettings
 from rag.embedders.card import describe
 from rag.errors import ModelError
 from rag.models import token_bits
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
+class SentenceTransformersSettings(EmbedderSettings, frozen=True):
     """runtime: auto takes OpenVINO on a CPU for models of the BERT family, torch for all others.
     precision: auto takes bf16 where the processor computes in it (cosine to fp32 above 0.999), fp32
     elsewhere. batch_tokens: padded tokens a batch.
@@ -41,7 +42,10 @@ class SentenceTransformersSettings(BaseModel, frozen=True, extra="forbid"):
     precision: Precision = "auto"
     batch_tokens: PositiveInt = 1024
 
-    def local_model(self) -> LocalModel:
+    def token_model(self) -> LocalModel | None:
+        return self.local_model() if self.token_bits else None
+
+    def local_model(self, tokens: LocalModel | None = None) -> LocalModel:
         return LocalModel(self.model, self.revision, "sentences", self.runtime, self.precision, self.device)
 
     def build(self) -> SentenceTransformersEmbedder:

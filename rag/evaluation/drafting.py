@@ -75,7 +75,7 @@ def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[
     if not chunks:
         path = rag.settings.store.path
         raise ConfigError(f"the index in {path} is empty: `rag ingest` your documents first")
-    writer = rag.assembly.generator if rag.settings.generator.kind != "extractive" else None
+    writer = rag.assembly.generator if rag.settings.generator.follows else None
     found: list[Draft] = []
     texts: set[str] = set()
     for chunk in chunks:

@@ -24,7 +24,6 @@ from rag.evaluation.verdict import Verdict, judge
 from rag.protocols import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
-from rag.retrievers.own_index import RetrieverSettings
 from rag.settings import Settings
 
 _FEWEST = 20
@@ -224,7 +223,7 @@ def _check(train: Dataset, test: Dataset) -> None:
 
 
 def _check_first_stage(settings: Settings) -> None:
-    if not isinstance(settings.retriever, RetrieverSettings):
+    if not settings.retriever.own:
         raise InputError(
             f"retriever {settings.retriever.kind} searches elsewhere: tuning chooses among searches of an "
             "index of one's own"

@@ -9,7 +9,7 @@ from pydantic import Field
 from rag.generators.extractive import ExtractiveSettings
 from rag.generators.openai import OpenAIGeneratorSettings
 
-GeneratorSettings = Annotated[
+AnyGeneratorSettings = Annotated[
     ExtractiveSettings | OpenAIGeneratorSettings,
     Field(discriminator="kind"),
 ]

@@ -1,17 +1,17 @@
-"""What a generator may be built from."""
+"""What every generator's settings say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import ClassVar
 
-from rag.protocols import SpannedEncoder, TokenSource
+from rag.parts import PartSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """`encoder` turns texts into token vectors, with the model that reads the questions; `stored` has those
-    of passages that it has encoded before."""
+class GeneratorSettings(PartSettings, frozen=True):
+    """follows: whether it is a language model, which can be told to write something else than an answer."""
 
-    encoder: Callable[[], SpannedEncoder]
-    stored: TokenSource
+    follows: ClassVar[bool] = False
+
+    def most_tokens(self) -> int:
+        """Of an answer that a service writes."""
+        return 0

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
 from rag.answers.disagreement import DISAGREE, in_disagreement
 from rag.answers.picking import Likeness, Scored, score
 from rag.answers.units import CODE, Unit, units, whole
 from rag.errors import ModelError
-from rag.generators.base import Parts
+from rag.generators.base import GeneratorSettings
 from rag.models import token_bits
+from rag.models.local_model import LocalModel
+from rag.parts import Parts
 from rag.protocols import SpannedEncoder
 from rag.types import Bits, Chunk, Floats, Passage, Question, Quote, Reply
 
 NOTICE = "Quoted from the documents; no language model wrote this."
 
 
-class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
+class ExtractiveSettings(GeneratorSettings, frozen=True):
     """sentences: at most so many pieces: a sentence, a row, a definition, a list. within: the least share of
     the best one's likelihood. words: no further piece makes the answer longer than that."""
 
@@ -27,6 +29,9 @@ class ExtractiveSettings(BaseModel, frozen=True, extra="forbid"):
     sentences: PositiveInt = 3
     within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     words: PositiveInt = 60
+
+    def local_model(self, tokens: LocalModel) -> LocalModel:
+        return tokens
 
     def build(self, parts: Parts) -> ExtractiveGenerator:
         return ExtractiveGenerator(parts, self)
@@ -36,7 +41,7 @@ class ExtractiveGenerator:
     name = "extractive"
 
     def __init__(self, parts: Parts, settings: ExtractiveSettings) -> None:
-        self._encoder, self._stored = parts.encoder, parts.stored
+        self._encoder, self._stored = parts.encoder, parts.tokens
         self._settings = settings
 
     def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import NonNegativeFloat, PositiveInt
 
 from rag.answers.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
-from rag.generators.base import Parts
-from rag.services.account import Account, Address, Variable, host_of
-from rag.services.openai import OPENAI_URL, openai_account, openai_client, openai_errors
+from rag.generators.base import GeneratorSettings
+from rag.parts import HostedModel, OpenAIConnection, Parts
+from rag.services.openai import OpenAIClient, openai_errors
 from rag.types import Passage, Question, Reply
 
 if TYPE_CHECKING:
@@ -22,32 +20,30 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 
-class OpenAIGeneratorSettings(BaseModel, frozen=True, extra="forbid"):
+class OpenAIGeneratorSettings(GeneratorSettings, OpenAIConnection, frozen=True):
     """`temperature: null` leaves it to the model: reasoning models refuse any other than their own.
 
     `template` is Jinja source. `stream_usage: false` is for servers that refuse `stream_options`.
     """
 
+    follows: ClassVar[bool] = True
+
     kind: Literal["openai"]
     model: str = "gpt-4.1-mini"
-    base_url: Address | None = None
-    api_key: SecretStr | None = None
-    key_env: Variable | None = None
     temperature: NonNegativeFloat | None = 0.0
     max_tokens: PositiveInt = 600
-    timeout_s: PositiveFloat = 60.0
-    retries: NonNegativeInt = 2
     template: str | None = None
     stream_usage: bool = True
 
-    def host(self) -> str:
-        return host_of(self.base_url or OPENAI_URL)
+    def hosted_model(self) -> HostedModel:
+        return HostedModel(self.model, self.sends_to(), self.provider.lower())
+
+    def most_tokens(self) -> int:
+        return self.max_tokens
 
     def build(self, parts: Parts | None = None) -> OpenAIGenerator:
         check_template(self.template or DEFAULT_TEMPLATE)
-        account = openai_account("GENERATOR", self.api_key, self.base_url, self.key_env)
-        client = openai_client(account, self.base_url, self.timeout_s, self.retries)
-        return OpenAIGenerator(self, account, client)
+        return OpenAIGenerator(self, self.client("generator"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,10 @@ class _Written:
 
 
 class OpenAIGenerator:
-    def __init__(self, settings: OpenAIGeneratorSettings, account: Account, client: openai.OpenAI) -> None:
+    def __init__(self, settings: OpenAIGeneratorSettings, client: OpenAIClient) -> None:
         self._settings = settings
-        self._account = account
+        self._account = client.account
         self._client = client
-        weakref.finalize(self, client.close)  # connections would else stay open until collected
 
     @property
     def name(self) -> str:
@@ -73,24 +68,26 @@ class OpenAIGenerator:
 
     def generate(self, question: Question, passages: Sequence[Passage]) -> Reply:
         messages = self._messages(question, passages)
-        with openai_errors(self._account):
-            completion = self._client.chat.completions.create(
+        completion = self._client.ask(
+            lambda sdk: sdk.chat.completions.create(
                 model=self._settings.model,
                 messages=_as_params(messages),
                 extra_body=self._options(),
             )
+        )
         return self._reply(self._whole(completion), messages)
 
     def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
         messages = self._messages(question, passages)
         written = _Written("", "", "", None)
-        with openai_errors(self._account):
-            chunks = self._client.chat.completions.create(
+        chunks = self._client.ask(
+            lambda sdk: sdk.chat.completions.create(
                 model=self._settings.model,
                 messages=_as_params(messages),
                 stream=True,
                 extra_body=self._options() | self._usage_option(),
             )
+        )
         with chunks:
             # The caller runs between two pieces: only the reading of the next stands under our errors.
             while (chunk := self._next(chunks)) is not None:
@@ -103,9 +100,7 @@ class OpenAIGenerator:
         return build_messages(question.text, passages, self._settings.template or DEFAULT_TEMPLATE)
 
     def _options(self) -> dict[str, object]:
-        """OpenAI retired `max_tokens` for its newer models; other servers often know nothing else."""
-        limit = "max_completion_tokens" if _is_openai(self._settings.base_url) else "max_tokens"
-        options: dict[str, object] = {limit: self._settings.max_tokens}
+        options = self._settings.answer_limit(self._settings.max_tokens)
         if self._settings.temperature is not None:
             options["temperature"] = self._settings.temperature
         return options
@@ -176,11 +171,6 @@ def _as_params(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
         else {"role": "user", "content": message.content}
         for message in messages
     ]
-
-
-def _is_openai(base_url: str | None) -> bool:
-    host = urlsplit(base_url).hostname or "" if base_url else "api.openai.com"
-    return host == "openai.com" or host.endswith(".openai.com")
 
 
 def _add(written: _Written, chunk: ChatCompletionChunk) -> tuple[str, _Written]:

@@ -69,10 +69,10 @@ def _index(parts: Assembly) -> str:
     dense, lexical = generation.vectors.count(), generation.lexical.count()
     if {dense, lexical} != {chunks}:
         raise ConfigError(
-            f"the catalog has {chunks} chunks, Chroma {dense}, the lexical index {lexical}: an ingest is "
+            f"the catalog has {chunks} chunks, the store {dense}, the lexical index {lexical}: an ingest is "
             "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
         )
-    return f"settings and index agree; {chunks:,} chunks in the catalog, in Chroma and in the lexical index"
+    return f"settings and index agree; {chunks:,} chunks in catalog, store and lexical index"
 
 
 def _reader(parts: Assembly) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.errors import RagError
-from rag.generators.extractive import ExtractiveSettings
 from rag.models.card import Figures, ModelCard, read_card
 from rag.models.folder import (
     BUNDLED_PACKAGE,
@@ -23,8 +20,7 @@ from rag.models.folder import (
     weights_hash,
 )
 from rag.models.local_model import LocalModel
-from rag.rerankers import AnyRerankerSettings
-from rag.rerankers.hosted import HostedSettings
+from rag.parts import HostedModel
 from rag.settings import Settings
 
 # By the hash of the weights: what their makers say of them, wherever they lie.
@@ -91,51 +87,19 @@ class Model:
         return f"{self.runtime}, precision {self.precision}" if self.runtime else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hosted:
-    name: str
-    host: str
-
-
 def models_in_use(settings: Settings) -> list[Model]:
     """Each once, in the order in which a question meets them, with all that it is used for."""
-    roles: dict[LocalModel | _Hosted, list[Role]] = {}
-    for role, asked in _asked(settings):
-        roles.setdefault(asked, []).append(role)
+    roles: dict[LocalModel | HostedModel, list[Role]] = {}
+    tokens = settings.token_model()
+    for place, part in settings.parts():
+        if (used := part.hosted_model() or part.local_model(tokens)) is not None:
+            roles.setdefault(used, []).append(Role(place, part.kind))
     return [
-        Model(tuple(uses), asked.name, host=asked.host)
-        if isinstance(asked, _Hosted)
-        else _described(Model(tuple(uses), asked.name), asked)
-        for asked, uses in roles.items()
+        Model(tuple(uses), used.name, host=used.host)
+        if isinstance(used, HostedModel)
+        else _described(Model(tuple(uses), used.name), used)
+        for used, uses in roles.items()
     ]
-
-
-def _asked(settings: Settings) -> Iterator[tuple[Role, LocalModel | _Hosted]]:
-    embedder, generator = settings.embedder, settings.generator
-    # Whose token vectors are read where the embedder has none: as in `Assembly.token_encoder`.
-    tokens = SentenceTransformersSettings().local_model()
-    if isinstance(embedder, SentenceTransformersSettings):
-        tokens = embedder.local_model() if embedder.token_bits else tokens
-        yield Role("embedder", embedder.kind), embedder.local_model()
-    else:
-        yield Role("embedder", embedder.kind), _Hosted(embedder.model, embedder.host())
-    for part, reranker in _rerankers(settings):
-        if isinstance(reranker, HostedSettings):
-            yield Role(part, reranker.kind), _Hosted(reranker.model, reranker.manner().host)
-        elif (local := reranker.reads_with(tokens)) is not None:
-            yield Role(part, reranker.kind), local
-    if (reading := settings.reader.reads_with()) is not None:
-        yield Role("reader", settings.reader.kind), reading
-    if isinstance(generator, ExtractiveSettings):
-        yield Role("generator", generator.kind), tokens
-    else:
-        yield Role("generator", generator.kind), _Hosted(generator.model, generator.host())
-
-
-def _rerankers(settings: Settings) -> Iterator[tuple[str, AnyRerankerSettings]]:
-    yield from (("policy.cascade", reranker) for reranker in settings.policy.cascade)
-    yield "reranker", settings.reranker
-    yield from (("policy.fallback", reranker) for reranker in settings.policy.fallback)
 
 
 def _described(model: Model, asked: LocalModel) -> Model:

@@ -11,6 +11,8 @@ from rag.models.choice import Choice, Precision, Runtime
 from rag.models.cross_encoder import choose_for_pairs
 from rag.models.reading import choose_for_reading
 
+Reads = Literal["sentences", "pairs", "tokens", "marks"]
+
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
@@ -19,7 +21,7 @@ class LocalModel:
 
     name: str
     revision: str | None = None
-    reads: Literal["sentences", "pairs", "tokens", "marks"] = "sentences"
+    reads: Reads = "sentences"
     runtime: Runtime = "auto"
     precision: Precision = "auto"
     device: str | None = None

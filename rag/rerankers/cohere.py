@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
-from rag.rerankers.base import Demand, Parts
+from rag.parts import Parts
+from rag.rerankers.base import Cost
 from rag.rerankers.fields import as_yaml
 from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, in_order, sent
 from rag.services.account import Account
@@ -36,16 +37,16 @@ class CohereRerankerSettings(HostedSettings, frozen=True):
     model: str = "rerank-v3.5"
     max_tokens_per_doc: PositiveInt | None = None
 
-    def demand(self, candidates: int) -> Demand:
+    def cost(self, candidates: int) -> Cost:
         """A unit is a hundred documents of one call; a document of more than 500 tokens counts as several."""
         whole, rest = divmod(candidates, self.documents_per_call)
         units = whole * -(-self.documents_per_call // _DOCUMENTS_A_UNIT) + -(-rest // _DOCUMENTS_A_UNIT)
-        return Demand(super().demand(candidates).calls, units)
+        return Cost(super().cost(candidates).calls, units)
 
     def build(self, parts: Parts) -> CohereReranker:
         import cohere  # 0.5 s that nobody without this part should wait for
 
-        account = self.account()
+        account = self.account(parts.place)
         client = cohere.ClientV2(
             api_key=account.key.get_secret_value(),
             base_url=self.url(),  # else the SDK obeys CO_API_URL, unseen by the settings

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rag.errors import InputError
-from rag.rerankers.base import Manner, RerankerSettings
+from rag.parts import Connection, HostedModel
+from rag.rerankers.base import CallStyle, RerankerSettings
 from rag.rerankers.fields import reading
-from rag.services.account import Account, Address, KeyPlaces, Variable, host_of, open_account
 from rag.services.http import Endpoint
 from rag.services.validation import first_problem
 from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
@@ -21,45 +21,19 @@ Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Index = Annotated[int, Field(strict=True, ge=0)]
 
 
-class HostedSettings(RerankerSettings, frozen=True):
+class HostedSettings(RerankerSettings, Connection, frozen=True):
     """documents_per_call: fewer make a deadline's partial result finer, and more calls."""
 
-    provider: ClassVar[str]
-    address: ClassVar[str]
-    variables: ClassVar[tuple[str, ...]]
-
-    kind: str
     model: str
-    api_key: SecretStr | None = None
-    key_env: Variable | None = None
-    base_url: Address | None = None
     timeout_s: PositiveFloat = 10.0
-    retries: NonNegativeInt = 2
     documents_per_call: PositiveInt = 1000
     parallel: PositiveInt = 4
 
-    def url(self) -> str:
-        return self.base_url or self.address
+    def hosted_model(self) -> HostedModel:
+        return HostedModel(self.model, self.sends_to(), self.provider.lower())
 
-    def account(self) -> Account:
-        """The provider's usual variables hold its key: no other host is sent it unasked."""
-        usual = self.variables if host_of(self.url()) == host_of(self.address) else ()
-        return open_account(
-            self.provider, KeyPlaces(self.api_key, "RAG_RERANKER__API_KEY", self.key_env, usual)
-        )
-
-    def endpoint(self) -> Endpoint:
-        return Endpoint(self.account(), self.url(), self.timeout_s)
-
-    def manner(self) -> Manner:
-        return Manner(
-            size=self.documents_per_call,
-            parallel=self.parallel,
-            retries=self.retries,
-            host=host_of(self.url()),
-            provider=self.provider.lower(),
-            cached=True,
-        )
+    def call_style(self) -> CallStyle:
+        return CallStyle(self.documents_per_call, self.parallel, self.retries, cached=True)
 
 
 class Result(BaseModel):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
-from rag.calibration import log_odds
+from rag.calibration import Transform, log_odds
 from rag.errors import InputError
-from rag.rerankers.base import Manner, Parts
+from rag.parts import Parts
+from rag.rerankers.base import CallStyle
 from rag.rerankers.hosted import (
     HostedReranker,
     HostedSettings,
@@ -24,7 +26,7 @@ from rag.rerankers.hosted import (
     Usage,
     texts,
 )
-from rag.services.account import Account, Address, KeyPlaces, host_of, open_account
+from rag.services.account import Address
 from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
 
@@ -58,8 +60,8 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
     window: tokens of question and passage that the server can read; what is longer is cut."""
 
     provider: ClassVar[str] = "http"
-    address: ClassVar[str] = ""
-    variables: ClassVar[tuple[str, ...]] = ()
+    server: ClassVar[str] = "The reranking server"
+    transform: ClassVar[Transform] = "identity"
 
     kind: Literal["http"]
     base_url: Address
@@ -69,18 +71,12 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
     window: PositiveInt | None = None
     documents_per_call: PositiveInt | None = None  # type: ignore[assignment]  # unset, by the shape
 
-    def account(self) -> Account:
-        provider = f"The reranking server at {host_of(self.base_url)}"
-        return open_account(
-            provider, KeyPlaces(self.api_key, "RAG_RERANKER__API_KEY", self.key_env), keyless=True
-        )
-
-    def manner(self) -> Manner:
+    def call_style(self) -> CallStyle:
         size = self.documents_per_call or _HABITS[self.shape].documents_per_call
-        return replace(super().manner(), size=size)
+        return replace(super().call_style(), size=size)
 
     def build(self, parts: Parts) -> HttpReranker:
-        return HttpReranker(self, self.endpoint())
+        return HttpReranker(self, self.endpoint(parts.place), parts.place)
 
     def body(self, question: str, documents: Sequence[str]) -> dict[str, object]:
         if self.shape == "tei":
@@ -92,7 +88,7 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
             body |= {"top_n": len(documents), "return_documents": False}
         return body
 
-    def ranked(self, reply: Any) -> Ranked:
+    def ranked(self, place: str, reply: Any) -> Ranked:
         if self.shape == "tei":
             rows = _TEI_REPLY.validate_python(reply)
             results, tokens = [(row.index, row.score) for row in rows], 0
@@ -101,10 +97,10 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
             results = [(row.index, row.relevance_score) for row in read.results]
             tokens = read.usage.total_tokens if read.usage else 0
         if (self.scores or _HABITS[self.shape].scores) == "probability":
-            results = [(index, _logit(score)) for index, score in results]
+            results = [(index, _logit(score, place)) for index, score in results]
         return Ranked(results, tokens)
 
-    def room(self, question: str) -> int | None:
+    def room(self, question: str, place: str) -> int | None:
         """Bytes of a passage that the window leaves beside the question; None: the server sees to it."""
         window = self.window or _HABITS[self.shape].window
         if window is None:
@@ -112,20 +108,21 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
         room = window * _BYTES_A_TOKEN - len(question.encode())
         if room < _LEAST_BYTES:
             raise InputError(
-                f"the question is too long for reranker.window {window}: ask in fewer words, or start the "
-                "server with a larger one (llama.cpp: -ub) and set reranker.window to it"
+                f"the question is too long for {place}.window {window}: ask in fewer words, or start the "
+                f"server with a larger one (llama.cpp: -ub) and set {place}.window to it"
             )
         return room
 
 
 class HttpReranker:
-    def __init__(self, settings: HttpRerankerSettings, endpoint: Endpoint) -> None:
+    def __init__(self, settings: HttpRerankerSettings, endpoint: Endpoint, place: str) -> None:
         self.card = RerankerCard("http", settings.model)
         self._settings = settings
         self._endpoint = endpoint
+        self._place = place
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
-        room = self._settings.room(question.text)
+        room = self._settings.room(question.text, self._place)
         cut = 0
 
         def body(asked: str, chunks: Sequence[Chunk]) -> dict[str, object]:
@@ -135,7 +132,8 @@ class HttpReranker:
             cut = sum(len(kept) < len(text) for kept, text in zip(fitted, whole, strict=True))
             return self._settings.body(asked, fitted)
 
-        hosted = HostedReranker(self.card, self._endpoint, "/rerank", body, self._settings.ranked)
+        ranked = partial(self._settings.ranked, self._place)
+        hosted = HostedReranker(self.card, self._endpoint, "/rerank", body, ranked)
         scores = hosted.score(question, candidates)
         return replace(scores, truncated=cut)
 
@@ -144,9 +142,9 @@ def _head(text: str, room: int | None) -> str:
     return text if room is None else text.encode()[:room].decode("utf-8", "ignore")
 
 
-def _logit(probability: float) -> float:
+def _logit(probability: float, place: str) -> float:
     if not 0.0 <= probability <= 1.0:
-        raise ValueError(f"the score {probability:g} is no probability: set reranker.scores to logit")
+        raise ValueError(f"the score {probability:g} is no probability: set {place}.scores to logit")
     return log_odds(probability, _NEAREST_TO_CERTAIN)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt
 
 from rag.errors import InputError
-from rag.rerankers.base import Manner, Parts
+from rag.parts import Parts
+from rag.rerankers.base import CallStyle
 from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
 from rag.types import Chunk, RerankerCard
 
@@ -36,23 +38,27 @@ class JinaSettings(HostedSettings, frozen=True):
     listwise: bool | None = None
     documents_per_call: PositiveInt = 500
 
-    def manner(self) -> Manner:
-        manner = super().manner()
-        return replace(manner, size=None, listwise=True) if self._is_listwise() else manner
+    def call_style(self) -> CallStyle:
+        style = super().call_style()
+        return replace(style, size=None, listwise=True) if self._is_listwise() else style
 
     def build(self, parts: Parts) -> HostedReranker:
         return HostedReranker(
-            RerankerCard("jina", self.model), self.endpoint(), "/rerank", self._body, _ranked
+            RerankerCard("jina", self.model),
+            self.endpoint(parts.place),
+            "/rerank",
+            partial(self._body, parts.place),
+            _ranked,
         )
 
     def _is_listwise(self) -> bool:
         return self.model not in _POINTWISE if self.listwise is None else self.listwise
 
-    def _body(self, question: str, chunks: Sequence[Chunk]) -> dict[str, object]:
+    def _body(self, place: str, question: str, chunks: Sequence[Chunk]) -> dict[str, object]:
         if self._is_listwise() and len(chunks) > self.documents_per_call:
             raise InputError(
                 f"{self.model} is listwise and gets at most {self.documents_per_call} documents a call, not "
-                f"{len(chunks)}: lower retriever.top_n or raise reranker.documents_per_call"
+                f"{len(chunks)}: lower retriever.top_n or raise {place}.documents_per_call"
             )
         return {
             "model": self.model,

@@ -16,8 +16,9 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models import token_bits
 from rag.models.local_model import LocalModel
+from rag.parts import Parts
 from rag.protocols import TokenEncoder, TokenSource
-from rag.rerankers.base import Parts, RerankerSettings
+from rag.rerankers.base import RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.multi_vector import MultiVectorTokens
 from rag.threads.one_a_core import in_turn
@@ -34,7 +35,7 @@ class LateInteractionSettings(RerankerSettings, frozen=True):
     model: str | None = None
     device: str | None = None
 
-    def reads_with(self, tokens: LocalModel) -> LocalModel:
+    def local_model(self, tokens: LocalModel) -> LocalModel:
         return tokens if self.model is None else LocalModel(self.model, reads="tokens", device=self.device)
 
     def build(self, parts: Parts) -> LateInteraction:
@@ -46,7 +47,7 @@ class LateInteractionSettings(RerankerSettings, frozen=True):
 
     def _encoder(self, parts: Parts) -> Callable[[], TokenEncoder]:
         model = self.model
-        return parts.encoder if model is None else lambda: MultiVectorTokens(model, self.device)
+        return parts.encoder if model is None else lambda: MultiVectorTokens(model, self.device, parts.place)
 
 
 class LateInteraction:

@@ -17,11 +17,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from rag.errors import ProtocolError
-from rag.rerankers.base import Demand, Manner, Parts
+from rag.parts import OpenAIConnection, Parts
+from rag.rerankers.base import CallStyle, Cost
 from rag.rerankers.hosted import HostedSettings, check_question, texts
-from rag.services.account import Account, KeyPlaces, host_of, open_account
 from rag.services.http import Endpoint
-from rag.services.openai import OPENAI_URL
 from rag.services.validation import first_problem
 from rag.threads.gathering import Gathering
 from rag.types import Candidate, Question, RerankerCard, Scores
@@ -56,12 +55,10 @@ _TOKENS_A_GRADE = 24
 _ALTERNATIVES = 20
 
 
-class LlmSettings(HostedSettings, frozen=True):
+class LlmSettings(HostedSettings, OpenAIConnection, frozen=True):
     """window: passages that are graded together; overlap: those that two windows share."""
 
-    provider: ClassVar[str] = "OpenAI"
-    address: ClassVar[str] = OPENAI_URL
-    variables: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    server: ClassVar[str] = "The language model"
 
     kind: Literal["llm"]
     model: str = "gpt-4.1-mini"
@@ -71,22 +68,14 @@ class LlmSettings(HostedSettings, frozen=True):
     temperature: NonNegativeFloat | None = 0.0
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
-    def account(self) -> Account:
-        if self._is_openai():
-            return super().account()
-        provider = f"The language model at {host_of(self.url())}"
-        return open_account(
-            provider, KeyPlaces(self.api_key, "RAG_RERANKER__API_KEY", self.key_env), keyless=True
-        )
-
-    def manner(self) -> Manner:
-        manner = super().manner()
+    def call_style(self) -> CallStyle:
+        style = super().call_style()
         if self.mode == "pointwise":
-            return replace(manner, size=1)
-        return replace(manner, size=None, listwise=True)
+            return replace(style, size=1)
+        return replace(style, size=None, listwise=True)
 
-    def demand(self, candidates: int) -> Demand:
-        return Demand(candidates if self.mode == "pointwise" else len(self.windows(candidates)))
+    def cost(self, candidates: int) -> Cost:
+        return Cost(candidates if self.mode == "pointwise" else len(self.windows(candidates)))
 
     def windows(self, count: int) -> list[range]:
         """Which passages are graded together."""
@@ -97,17 +86,12 @@ class LlmSettings(HostedSettings, frozen=True):
         return [range(at, min(at + self.window, count)) for at in range(0, last, step)]
 
     def build(self, parts: Parts) -> ListwiseLlm | PointwiseLlm:
-        chat = _Chat(self, self.endpoint())
+        chat = _Chat(self.endpoint(parts.place), parts.place)
         return ListwiseLlm(self, chat) if self.mode == "listwise" else PointwiseLlm(self, chat)
 
     def options(self, most_tokens: int) -> dict[str, object]:
-        """OpenAI retired `max_tokens` for its newer models; other servers often know nothing else."""
-        limit = "max_completion_tokens" if self._is_openai() else "max_tokens"
-        options: dict[str, object] = {"model": self.model, limit: most_tokens}
+        options = {"model": self.model} | self.answer_limit(most_tokens)
         return options if self.temperature is None else options | {"temperature": self.temperature}
-
-    def _is_openai(self) -> bool:
-        return host_of(self.url()) == host_of(OPENAI_URL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +162,9 @@ class PointwiseLlm:
         said = self._chat.say(messages, options, question.until)
         yes, no = _share(said, "yes"), _share(said, "no")
         if yes + no == 0.0:
-            raise self._chat.nonsense("no log-probabilities of yes and no: set reranker.mode to listwise")
+            raise self._chat.nonsense(
+                f"no log-probabilities of yes and no: set {self._chat.place}.mode to listwise"
+            )
         return yes / (yes + no), said.tokens
 
 
@@ -230,8 +216,9 @@ class _Said:
 class _Chat:
     """The one call to the model, and the checks of its envelope."""
 
-    def __init__(self, settings: LlmSettings, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, place: str) -> None:
         self._endpoint = endpoint
+        self.place = place
 
     def say(
         self, messages: Sequence[dict[str, str]], options: dict[str, object], until: float | None

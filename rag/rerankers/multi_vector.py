@@ -16,16 +16,16 @@ from rag.types import Floats, QuestionVectors
 
 
 class MultiVectorTokens:
-    def __init__(self, model: str, device: str | None) -> None:
+    def __init__(self, model: str, device: str | None, place: str = "reranker") -> None:
         from sentence_transformers import MultiVectorEncoder  # seconds: only where a config names it
 
         try:
             self._model = MultiVectorEncoder(model, device=device)
         except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"reranker.model {model!r} could not be loaded: {error}") from error
+            raise ModelError(f"{place}.model {model!r} could not be loaded: {error}") from error
         if not _is_multi_vector(model):
             raise ModelError(
-                f"reranker.model {model!r} is no multi-vector model: it would be read through a projection "
+                f"{place}.model {model!r} is no multi-vector model: it would be read through a projection "
                 "of random numbers. Name a ColBERT-like one, or leave the key out for the embedder's tokens"
             )
         self._lock = Lock()

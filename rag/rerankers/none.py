@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
-from rag.rerankers.base import Parts, RerankerSettings
+from rag.parts import Parts
+from rag.rerankers.base import RerankerSettings
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 
 class NoneSettings(RerankerSettings, frozen=True):
+    reads: ClassVar[bool] = False
+
     kind: Literal["none"]
 
     def build(self, parts: Parts) -> FirstStageOrder:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt
 
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.fields import named
 from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
 from rag.types import Chunk, RerankerCard
@@ -27,7 +27,7 @@ class TogetherSettings(HostedSettings, frozen=True):
 
     def build(self, parts: Parts) -> HostedReranker:
         return HostedReranker(
-            RerankerCard("together", self.model), self.endpoint(), "/rerank", self._body, _ranked
+            RerankerCard("together", self.model), self.endpoint(parts.place), "/rerank", self._body, _ranked
         )
 
     def _body(self, question: str, chunks: Sequence[Chunk]) -> dict[str, object]:

@@ -1,7 +1,12 @@
-"""First stages that others run; our own index is searched by `rag.retrieval`. A kind is a file and a line."""
+"""First stages. The union is the registry: adding a kind is one file and one line here."""
 
 from __future__ import annotations
 
-from rag.retrievers.knowledgesdk import KnowledgeSdkSettings
+from typing import Annotated
 
-RemoteRetrieverSettings = KnowledgeSdkSettings
+from pydantic import Field
+
+from rag.retrievers.knowledgesdk import KnowledgeSdkSettings
+from rag.retrievers.own_index import OwnIndexSettings
+
+AnyRetrieverSettings = Annotated[OwnIndexSettings | KnowledgeSdkSettings, Field(discriminator="kind")]

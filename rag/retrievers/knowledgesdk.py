@@ -7,70 +7,50 @@ list is taken from wherever it may stand, and only what is needed is asked of it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
-)
+from pydantic import AliasChoices, BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
 from rag.errors import InputError
 from rag.filters import Where
-from rag.services.account import Address, KeyPlaces, Variable, host_of, open_account
+from rag.index.index import Index
+from rag.parts import Connection
+from rag.retrievers.base import RetrieverSettings
 from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question
 
-_PRODUCTION = "https://api.knowledgesdk.com"
 _LISTS = ("results", "hits", "items", "data")
-_MOST_BYTES = 20_000_000
 _RRF_K = 60
 
 
-class KnowledgeSdkSettings(BaseModel, frozen=True, extra="forbid"):
+class KnowledgeSdkSettings(RetrieverSettings, Connection, frozen=True):
+    provider: ClassVar[str] = "KnowledgeSDK"
+    address: ClassVar[str] = "https://api.knowledgesdk.com"
+    variables: ClassVar[tuple[str, ...]] = ("KNOWLEDGESDK_API_KEY",)
+    key_header: ClassVar[str] = "x-api-key"
+    most_bytes: ClassVar[int] = 20_000_000
+
     kind: Literal["knowledgesdk"]
     top_n: PositiveInt = 20
-    base_url: Address | None = None
-    api_key: SecretStr | None = None
-    key_env: Variable | None = None
     timeout_s: PositiveFloat = 10.0
-    retries: NonNegativeInt = 2
 
-    def host(self) -> str:
-        return host_of(self.base_url or _PRODUCTION)
-
-    def build(self) -> KnowledgeSdkRetriever:
-        usual = ("KNOWLEDGESDK_API_KEY",) if self.host() == host_of(_PRODUCTION) else ()
-        places = KeyPlaces(self.api_key, "RAG_RETRIEVER__API_KEY", self.key_env, usual)
-        endpoint = Endpoint(
-            open_account("KnowledgeSDK", places),
-            self.base_url or _PRODUCTION,
-            self.timeout_s,
-            key_header="x-api-key",
-            most_bytes=_MOST_BYTES,
-        )
-        return KnowledgeSdkRetriever(endpoint, self.top_n, self.retries)
+    def build(self, index: Callable[[], Index]) -> KnowledgeSdkRetriever:
+        return KnowledgeSdkRetriever(self.endpoint("retriever"), self.top_n)
 
 
 class KnowledgeSdkRetriever:
     name = "knowledgesdk"
 
-    def __init__(self, endpoint: Endpoint, top_n: int, retries: int) -> None:
+    def __init__(self, endpoint: Endpoint, top_n: int) -> None:
         self._endpoint = endpoint
         self._top_n = top_n
-        self._retries = retries
 
     def retrieve(self, question: Question, where: Where | None = None) -> Sequence[Candidate]:
         if where is not None:
             raise InputError("retriever knowledgesdk knows no metadata filters: ask without --where")
         body: dict[str, object] = {"query": question.text, "limit": self._top_n}
-        reply = self._endpoint.post_patiently("/v1/search", body, self._retries)
+        reply = self._endpoint.post_patiently("/v1/search", body)
         try:
             items = [_Item.model_validate(item) for item in _listed(reply)]
         except (ValidationError, ValueError):

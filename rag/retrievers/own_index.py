@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, PositiveInt
+from pydantic import PositiveInt
 
 from rag.errors import InputError
 from rag.filters import Where
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.index.index import Generation, Index
+from rag.retrievers.base import RetrieverSettings
 from rag.threads.one_a_core import in_turn
 from rag.types import Candidate, Evidence, Floats, Hit, Question
 
@@ -130,7 +131,12 @@ def _rank(id_: str, ids: Sequence[str]) -> int | None:
     return ids.index(id_) + 1 if id_ in ids else None
 
 
-class RetrieverSettings(BaseModel, frozen=True, extra="forbid"):
-    kind: Mode = "hybrid"
+class OwnIndexSettings(RetrieverSettings, frozen=True):
+    own: ClassVar[bool] = True
+
+    kind: Literal["hybrid", "dense", "lexical"] = "hybrid"
     top_n: PositiveInt = 50
     rrf_k: PositiveInt = 60
+
+    def build(self, index: Callable[[], Index]) -> IndexRetriever:
+        return IndexRetriever(index(), self.kind, self.top_n, self.rrf_k)

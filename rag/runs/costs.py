@@ -12,17 +12,13 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.assembly import hosts
-from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.generators.openai import OpenAIGeneratorSettings
 from rag.index.catalog import Catalog
 from rag.loaders import find_files, load_file
-from rag.protocols import Embedder
-from rag.rerankers.hosted import HostedSettings
+from rag.parts import PartSettings
 from rag.runs.questions import read_questions
 from rag.selection import estimate_tokens
 from rag.settings import Settings
-from rag.types import Document, EmbedderCard, PassageVectors, QuestionVectors
+from rag.types import Document, EmbedderCard
 
 if TYPE_CHECKING:
     from rag.protocols import Sizer
@@ -76,7 +72,8 @@ def _corpus(settings: Settings) -> tuple[int, list[str]]:
     """How many documents, and their passages: of the run's sources, or of the index where it names none."""
     if settings.run.sources:
         documents = list(_documents(settings))
-        chunker = settings.chunker.build(_ruler(settings))
+        window = settings.embedder.longest() or _ANY_WINDOW
+        chunker = settings.chunker.build(_Estimate(EmbedderCard("", "", 1, window)))
         return len(documents), [c.reading for document in documents for c in chunker.chunk(document)]
     path = settings.store.path / _CATALOG
     if not path.exists():
@@ -93,30 +90,14 @@ def _documents(settings: Settings) -> Iterator[Document]:
             yield from (item for item in loaded if isinstance(item, Document))
 
 
-def _ruler(settings: Settings) -> Embedder:
-    window = _ANY_WINDOW
-    if not isinstance(settings.embedder, SentenceTransformersSettings):
-        window = settings.embedder.window
-    return _Ruler(EmbedderCard("ruler", "", 1, window))
-
-
 @dataclass(frozen=True, slots=True)
-class _Ruler:
-    """Measures as the hosted embedders do, and embeds nothing."""
+class _Estimate:
+    """Measures as the hosted embedders do, without one."""
 
     card: EmbedderCard
 
     def sizer(self) -> Sizer:
         return estimate_tokens
-
-    def embed_passages(self, texts: Sequence[str]) -> Sequence[PassageVectors]:
-        raise NotImplementedError
-
-    def embed_question(self, text: str) -> QuestionVectors:
-        raise NotImplementedError
-
-    def embed_questions(self, texts: Sequence[str]) -> Sequence[QuestionVectors]:
-        raise NotImplementedError
 
 
 class _Counted:
@@ -129,56 +110,45 @@ class _Counted:
         self._questions = sum(map(estimate_tokens, questions))
 
     def leaving(self) -> Iterator[Leaving]:
-        named = {key: (kind, host) for key, kind, host in hosts(self._settings)}
-        kind, host = named["store"]
-        if host:
-            yield Leaving("store", kind, host, "every passage and its vector", 0, 0, 0.0, None)
-        kind, host = named["retriever"]
-        if host:
-            yield Leaving("retriever", kind, host, "every question", self._asked, self._questions, 0.0, None)
+        """In the order in which a question meets them. What only stands in is not counted."""
+        s = self._settings
+        yield from self._part("store", s.store, "every passage and its vector", 0, 0)
         yield from self._embedding()
+        yield from self._part("retriever", s.retriever, "every question", self._asked, self._questions)
         yield from self._reranking()
         yield from self._generating()
 
+    def _part(
+        self, place: str, part: PartSettings, text: str, calls: int, tokens: int, units: float = 0.0
+    ) -> Iterator[Leaving]:
+        """Nothing for a part that runs here."""
+        if host := part.sends_to():
+            price = self._settings.policy.price(part.hosted_model())
+            cost = price.of(units, tokens) if price else None
+            yield Leaving(place, part.kind, host, text, calls, tokens, units, cost)
+
     def _embedding(self) -> Iterator[Leaving]:
         embedder = self._settings.embedder
-        if isinstance(embedder, SentenceTransformersSettings):
-            return
         sent = self._texts if self._settings.run.sources else ()
         tokens = (self._passages if sent else 0) + self._questions
         text = "every passage and every question" if sent else "every question"
-        calls = embedder.calls(sent) + self._asked
-        cost = self._cost(embedder.kind, embedder.model, 0.0, tokens)
-        yield Leaving("embedder", embedder.kind, embedder.host(), text, calls, tokens, 0.0, cost)
+        yield from self._part("embedder", embedder, text, embedder.calls(sent) + self._asked, tokens)
 
     def _reranking(self) -> Iterator[Leaving]:
-        """Each stage reads what the one before passes on. What only stands in is not counted."""
+        """Each stage reads what the one before passes on."""
         count = min(self._settings.retriever.top_n, len(self._texts))
-        first = [("policy.cascade", reranker) for reranker in self._settings.policy.cascade]
-        for key, reranker in [*first, ("reranker", self._settings.reranker)]:
-            if isinstance(reranker, HostedSettings):
-                yield self._stage(key, reranker, count)
+        standing_in = len(self._settings.policy.fallback)
+        for place, reranker in [*self._settings.rerankers()][: -standing_in or None]:
+            cost = reranker.cost(count)
+            tokens = count * (self._mean * self._asked + self._questions)
+            text = f"every question with {count or 'its'} candidates"
+            calls, units = cost.calls * self._asked, float(cost.units * self._asked)
+            yield from self._part(place, reranker, text, calls, tokens, units)
             count = min(count, reranker.top_k)
-
-    def _stage(self, key: str, reranker: HostedSettings, count: int) -> Leaving:
-        manner, demand = reranker.manner(), reranker.demand(count)
-        tokens = count * (self._mean * self._asked + self._questions)
-        units = float(demand.units * self._asked)
-        text = f"every question with {count or 'its'} candidates"
-        cost = self._cost(manner.provider, reranker.model, units, tokens)
-        calls = demand.calls * self._asked
-        return Leaving(key, reranker.kind, manner.host, text, calls, tokens, units, cost)
 
     def _generating(self) -> Iterator[Leaving]:
         generator, most = self._settings.generator, self._settings.reranker.top_k
-        if not isinstance(generator, OpenAIGeneratorSettings):
-            return
         used = min(most * self._mean, self._settings.selection.budget)
-        tokens = self._questions + self._asked * (used + generator.max_tokens)
+        tokens = self._questions + self._asked * (used + generator.most_tokens())
         text = f"every question with at most {most} passages"
-        cost = self._cost("openai", generator.model, 0.0, tokens)
-        yield Leaving("generator", generator.kind, generator.host(), text, self._asked, tokens, 0.0, cost)
-
-    def _cost(self, provider: str, model: str, units: float, tokens: int) -> float | None:
-        price = self._settings.policy.price(provider, model)
-        return price.of(units, tokens) if price else None
+        yield from self._part("generator", generator, text, self._asked, tokens)

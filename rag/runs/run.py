@@ -15,9 +15,7 @@ from typing import Any
 from rag.api import Rag
 from rag.contract import answer_json, error_json, ingest_json
 from rag.errors import ConfigError, RagError, ServiceError
-from rag.generators.openai import OpenAIGeneratorSettings
 from rag.protocols import Progress, silent
-from rag.retrievers.own_index import RetrieverSettings
 from rag.runs.journal import AnswerLine, Journal, makeshift
 from rag.runs.outcomes import counts, outcomes, spent, stage_times
 from rag.runs.provenance import provenance
@@ -102,10 +100,7 @@ def _results(
 
 
 def _price_of_writing(settings: Settings) -> Price | None:
-    generator = settings.generator
-    if not isinstance(generator, OpenAIGeneratorSettings):
-        return None
-    return settings.policy.price("openai", generator.model)
+    return settings.policy.price(settings.generator.hosted_model())
 
 
 def _questions_file(settings: Settings, config: str) -> Path:
@@ -121,7 +116,7 @@ def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
     where = rag.settings.run
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
-    if isinstance(rag.settings.retriever, RetrieverSettings) and not rag.assembly.index.catalog.counts()[0]:
+    if rag.settings.retriever.own and not rag.assembly.index.catalog.counts()[0]:
         raise ConfigError(
             f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
         )

@@ -12,13 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from rag.calibration import Calibration, Transform
 from rag.errors import ConfigError
-from rag.types import EmbedderCard, RerankerCard
+from rag.types import NOBODY, EmbedderCard, RerankerCard
 
 _SHIPPED = Path(__file__).parent / "fitted.yaml"
-
-# Rerankers without a fit of ours. The score's own nature says how to read it: a cross-encoder's
-# logit, a service's number between 0 and 1. Such relevance is ordered rightly but not calibrated.
-_BY_NATURE: dict[str, Transform] = {"cross-encoder": "identity", "http": "identity"}
 
 
 class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
@@ -52,23 +48,27 @@ def find_calibration(
     embedder: EmbedderCard,
     path: Path | None,
     fingerprint: Mapping[str, str] | None = None,
+    transform: Transform = "logit",
 ) -> Calibration:
-    """`fingerprint` is what scores are made with now: a file that was fitted with other things warns."""
+    """fingerprint: what scores are made with now; a file that was fitted with other things warns.
+    transform: how scores are read that nothing was fitted to."""
     if path is not None:
         return _from_file(path, reranker, fingerprint or {})
     for fit in _shipped():
         if (fit.reranker, fit.model, fit.embedder) == (reranker.kind, reranker.model, embedder.name):
             return fit.calibration()
-    if reranker.kind == "none":
+    if reranker == NOBODY:
         return Calibration("none", {"cosine": 10.0}, bias=-5.0)
-    return without_evidence(reranker)
+    return without_evidence(reranker, transform)
 
 
-def without_evidence(reranker: RerankerCard) -> Calibration:
-    """By the nature of the score alone: where nothing was fitted, or the first stage tells nothing more."""
+def without_evidence(reranker: RerankerCard, transform: Transform = "logit") -> Calibration:
+    """By the nature of the score alone: where nothing was fitted, or the first stage tells nothing more.
+
+    Such relevance is ordered rightly but not calibrated.
+    """
     name = f"{reranker.kind} {reranker.model}".strip()
-    weights = {} if reranker.kind == "none" else {"score": 1.0}
-    return Calibration(name, weights, transform=_BY_NATURE.get(reranker.kind, "logit"))
+    return Calibration(name, {} if reranker == NOBODY else {"score": 1.0}, transform=transform)
 
 
 def _from_file(path: Path, reranker: RerankerCard, now: Mapping[str, str]) -> Calibration:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -20,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from rag.errors import ConfigError
+from rag.parts import HostedModel, Parts
 from rag.protocols import Reranker
 from rag.rerankers import AnyRerankerSettings
-from rag.rerankers.base import Parts, RerankerSettings
+from rag.rerankers.base import RerankerSettings
 from rag.rerankers.fields import reading
 from rag.rerankers.hosted import HostedSettings
 from rag.rerankers.none import NoneSettings
@@ -113,9 +112,12 @@ class PolicySettings(BaseModel, frozen=True, extra="forbid"):
                 raise ValueError(f"cascade: {settings.kind} needs top_k, the number that it passes on")
         return self
 
-    def price(self, provider: str, model: str) -> Price | None:
+    def price(self, model: HostedModel | None) -> Price | None:
         """The model's own line before the provider's."""
-        lines = [line for line in self.prices if line.provider == provider and line.model in (model, "")]
+        if model is None:
+            return None
+        named = [line for line in self.prices if line.provider == model.provider]
+        lines = [line for line in named if line.model in (model.name, "")]
         found = min(lines, key=lambda line: not line.model, default=None)
         return Price(found.unit, found.million_tokens) if found else None
 
@@ -143,17 +145,19 @@ def build_second_stage(
     builder = _Builder(policy, parts, folder)
     members: list[Member] = []
 
-    def made(settings: AnyRerankerSettings) -> Reranker:
-        reranker = builder.member(settings)
+    def made(settings: AnyRerankerSettings, place: str) -> Reranker:
+        reranker = builder.member(settings, place)
         members.append(Member(reranker.card, settings))
         return reranker
 
-    reranker = made(main)
-    for stage in reversed(policy.cascade):
-        reranker = Cascade(made(stage), stage.top_k, reranker)
-    others = [made(settings) for settings in policy.fallback if settings != main]
-    if others:
-        reranker = Fallback([reranker, *others], policy.on_permanent == "fallback")
+    reranker = made(main, "reranker")
+    for i, stage in reversed([*enumerate(policy.cascade)]):
+        reranker = Cascade(made(stage, f"policy.cascade[{i}]"), stage.top_k, reranker)
+    standing_in = [
+        made(other, f"policy.fallback[{i}]") for i, other in enumerate(policy.fallback) if other != main
+    ]
+    if standing_in:
+        reranker = Fallback([reranker, *standing_in], policy.on_permanent == "fallback")
     if policy.deadline_ms is not None:
         reranker = Deadline(reranker, policy.deadline_ms)
     if policy.skip_when is not None:
@@ -176,38 +180,28 @@ class _Builder:
             for limit in policy.limits
         }
 
-    def member(self, settings: AnyRerankerSettings) -> Reranker:
-        policy, manner = self._policy, settings.manner()
-        reranker: Reranker = Checked(settings.build(self._parts))
-        if manner.host:
-            if manner.provider in self._allowances:
-                reranker = Paced(reranker, manner.provider, *self._allowances[manner.provider])
-            if manner.retries:
-                reranker = Retry(reranker, manner.retries)
+    def member(self, settings: AnyRerankerSettings, place: str) -> Reranker:
+        policy, style, model = self._policy, settings.call_style(), settings.hosted_model()
+        reranker: Reranker = Checked(settings.build(replace(self._parts, place=place)))
+        if model:
+            if model.provider in self._allowances:
+                reranker = Paced(reranker, model.provider, *self._allowances[model.provider])
+            if style.retries:
+                reranker = Retry(reranker, style.retries)
             if policy.breaker:
-                reranker = Breaker(reranker, manner.provider, policy.breaker, policy.breaker_s)
-            if price := policy.price(manner.provider, reranker.card.model):
+                reranker = Breaker(reranker, model.provider, policy.breaker, policy.breaker_s)
+            if price := policy.price(model):
                 reranker = Priced(reranker, price)
-        in_time = policy.deadline_ms is not None and settings.kind != "none"
+        in_time = policy.deadline_ms is not None and settings.reads
         # Without a deadline a local model cuts its batches itself, and better: by length.
-        if manner.host or in_time:
-            reranker = Batches(reranker, manner.size, manner.parallel)
-        if self._store is not None and manner.cached:
+        if model or in_time:
+            reranker = Batches(reranker, style.size, style.parallel)
+        if self._store is not None and style.cached:
             reranker = Cached(
                 reranker,
                 self._store,
                 settings.identity(),
                 partial(reading, fields=settings.fields),
-                manner.listwise,
+                style.listwise,
             )
         return reranker
-
-
-def check_offline(sections: Sequence[tuple[str, str, str]]) -> None:
-    """sections: the config's key, its kind, and the host that it would talk to, if any."""
-    for key, kind, host in sections:
-        if host:
-            raise ConfigError(
-                f"network.offline is true, but {key} {kind} would talk to {host}: "
-                "choose a local kind or set network.offline to false"
-            )

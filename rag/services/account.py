@@ -11,15 +11,12 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, StringConstraints
 
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
-
-if TYPE_CHECKING:
-    pass
 
 _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
 
@@ -113,22 +110,30 @@ class Account:
 class KeyPlaces:
     """Where a part's key may stand, in the order in which it is looked for.
 
-    given: from the part's own RAG_* variable. named: a variable that the config names.
-    usual: the provider's own variables, looked at only where the provider itself is asked: its key
-    is nobody else's business.
+    given: in the part's own settings, which only a variable of a section can set. place: where in the
+    config the part stands. named: a variable that the config names. usual: the provider's own variables,
+    looked at only where the provider itself is asked: its key is nobody else's business.
     """
 
     given: SecretStr | None
-    own: str
+    place: str
     named: str | None = None
     usual: tuple[str, ...] = ()
 
     def names(self) -> str:
+        """The variables that may hold the key. What stands in a list has none of its own."""
         if self.named:
             return self.named
-        if self.usual:
-            return " or ".join((*self.usual, self.own))
-        return f"{self.own} (or in a variable that key_env names)"
+        own = () if "[" in self.place else (f"RAG_{self.place}__API_KEY".upper(),)
+        return " or ".join((*self.usual, *own)) or f"the variable that key_env of {self.place} names"
+
+    def remedy(self) -> str:
+        if self.named:
+            return f"set {self.named} in the environment"
+        by_name = f"name the variable that holds it in key_env of {self.place}"
+        return (
+            by_name if "key_env" in self.names() else f"set {self.names()} in the environment, or {by_name}"
+        )
 
     def find(self) -> SecretStr | None:
         variables = (self.named,) if self.named else self.usual
@@ -148,9 +153,7 @@ def open_account(provider: str, places: KeyPlaces, *, keyless: bool = False) -> 
     """A keyless server ignores what it is sent; one that wants a key says so in its refusal."""
     key, names = places.find(), places.names()
     if key is None and not keyless:
-        raise ConfigError(
-            f"{provider} needs a key: set {names} in the environment, or name its variable in key_env."
-        )
+        raise ConfigError(f"{provider} needs a key: {places.remedy()}.")
     return Account(provider, key or SecretStr(NO_KEY), names)
 
 
@@ -162,6 +165,3 @@ def without_password(text: str) -> str:
 
 def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
-
-
-# --- OpenAI and whatever speaks its protocol -----------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import time
 import weakref
 from collections.abc import Mapping
@@ -17,8 +16,9 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import ConfigError, ServiceError, TransientError
+from rag.errors import ConfigError, ServiceError
 from rag.services.account import NO_KEY, Account
+from rag.services.retry import patiently
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +31,6 @@ MOST_BYTES = 8_000_000
 # Whoever waits for the call gives up first, so that "late" is told as late and not as a failure.
 _GRACE_S = 0.25
 _LEAST_S = 0.001
-_LONGEST_WAIT_S = 60.0
 _REQUEST_IDS = ("x-request-id", "request-id", "x-trace-id", "cf-ray")
 
 
@@ -104,6 +103,7 @@ class Endpoint:
         account: Account,
         base_url: str,
         timeout_s: float,
+        retries: int = 0,
         *,
         key_header: str = "Authorization",
         most_bytes: int = MOST_BYTES,
@@ -111,6 +111,7 @@ class Endpoint:
         self.account = account
         self._url = base_url.rstrip("/")
         self._timeout_s = timeout_s
+        self._retries = retries
         self._key_header = key_header
         self._client = open_client(timeout_s, most_bytes)
         weakref.finalize(self, self._client.close)  # connections would else stay open until collected
@@ -136,18 +137,9 @@ class Endpoint:
             raise account.nonsense(str(error)) from error
         return self._read(response)
 
-    def post_patiently(self, path: str, body: Mapping[str, object], retries: int) -> Any:
-        """Tries a failure that may pass again, after what the service asks for or a growing wait."""
-        for attempt in range(retries):
-            try:
-                return self.post(path, body)
-            except TransientError as error:
-                asked = error.retry_after
-                wait = 0.5 * 2**attempt * (0.5 + random.random()) if asked is None else asked
-                if wait > _LONGEST_WAIT_S:
-                    raise
-                time.sleep(wait)
-        return self.post(path, body)
+    def post_patiently(self, path: str, body: Mapping[str, object]) -> Any:
+        """Tries a failure that may pass again."""
+        return patiently(lambda: self.post(path, body), self._retries)
 
     def nonsense(self, message: str, reply: object) -> ServiceError:
         """The error for JSON of the wrong shape; the id that the service gave it, if any, helps it search."""

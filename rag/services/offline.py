@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    pass
+from rag.errors import ConfigError
 
 
 class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     """offline: a part that would open a socket is refused when it is built, models are not downloaded."""
 
     offline: bool = False
+
+
+def check_offline(parts: Iterable[tuple[str, str, str]]) -> None:
+    """parts: the config's key, its kind, and the host that it would talk to, if any."""
+    for key, kind, host in parts:
+        if host:
+            raise ConfigError(
+                f"network.offline is true, but {key} {kind} would talk to {host}: "
+                "choose a local kind or set network.offline to false"
+            )
 
 
 def forbid_downloads() -> None:

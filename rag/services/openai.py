@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
-from rag.services.account import Account, KeyPlaces, host_of, open_account
+from rag.services.account import Account
+from rag.services.http import retry_after
+from rag.services.retry import patiently
 
 if TYPE_CHECKING:
-    import httpx2
     import openai
+
+T = TypeVar("T")
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 
-def openai_account(
-    section: str, key: SecretStr | None, base_url: str | None, key_env: str | None = None
-) -> Account:
-    own = f"RAG_{section}__API_KEY"
-    if base_url is None or host_of(base_url) == host_of(OPENAI_URL):
-        return open_account("OpenAI", KeyPlaces(key, own, key_env, ("OPENAI_API_KEY",)))
-    provider = f"The OpenAI-compatible server at {host_of(base_url)}"
-    return open_account(provider, KeyPlaces(key, own, key_env), keyless=True)
+def is_openai(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
 
 
-def openai_client(account: Account, base_url: str | None, timeout_s: float, retries: int) -> openai.OpenAI:
-    import openai  # 0.3 s and more that nobody without this part should wait for
+class OpenAIClient:
+    """OpenAI's SDK with one account. What it raises is told as one of our errors."""
 
-    # Always with an address: without one the SDK obeys OPENAI_BASE_URL, unseen by the settings.
-    return openai.OpenAI(
-        api_key=account.key.get_secret_value(),
-        base_url=base_url or OPENAI_URL,
-        timeout=timeout_s,
-        max_retries=retries,
-        http_client=openai.DefaultHttpxClient(
-            follow_redirects=False, event_hooks={"response": [_spare_an_empty_account]}
-        ),
-    )
+    def __init__(self, account: Account, url: str, timeout_s: float, retries: int) -> None:
+        import openai  # 0.3 s and more that nobody without this part should wait for
 
+        self.account = account
+        self._retries = retries
+        self._sdk = openai.OpenAI(
+            api_key=account.key.get_secret_value(),
+            base_url=url,  # else the SDK obeys OPENAI_BASE_URL, unseen by the settings
+            timeout=timeout_s,
+            max_retries=0,  # its own would try an empty account again
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+        )
+        weakref.finalize(self, self._sdk.close)  # connections would else stay open until collected
 
-def _spare_an_empty_account(response: httpx2.Response) -> None:
-    """The SDK tries every 429 again; this is the header by which a server tells it not to."""
-    if response.status_code == 429 and b"insufficient_quota" in response.read():
-        response.headers["x-should-retry"] = "false"
+    def ask(self, call: Callable[[openai.OpenAI], T]) -> T:
+        """A failure that may pass is tried again."""
+        return patiently(lambda: self._ask(call), self._retries)
+
+    def _ask(self, call: Callable[[openai.OpenAI], T]) -> T:
+        with openai_errors(self.account):
+            return call(self._sdk)
 
 
 @contextmanager
@@ -62,7 +65,8 @@ def openai_errors(account: Account) -> Iterator[None]:
     except openai.APIError as error:
         quota = "insufficient_quota" in (error.code, error.type)
         # Its own text shows all that the service said, perhaps the key.
-        raise account.failure(error.message, _status(error), quota=quota) from None
+        wait = retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
+        raise account.failure(error.message, _status(error), quota=quota, retry_after=wait) from None
     except ValueError as error:  # JSON that is none, base64 that is none
         raise account.nonsense(str(error)) from error
 

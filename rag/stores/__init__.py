@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rag.stores.chroma import CloudStoreSettings, EmbeddedStoreSettings, ServerStoreSettings
 
-StoreSettings = Annotated[
+AnyStoreSettings = Annotated[
     EmbeddedStoreSettings | ServerStoreSettings | CloudStoreSettings,
     Field(discriminator="kind"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
@@ -13,10 +12,12 @@ from weakref import finalize
 
 import numpy as np
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, PositiveInt, SecretStr
+from pydantic import PositiveInt, SecretStr
 
-from rag.errors import ConfigError, LockedError, StoreError
+from rag.errors import LockedError, StoreError
 from rag.filters import Where, canonical, filed, typed_forms
+from rag.services.account import KeyPlaces, Variable, open_account
+from rag.stores.base import StoreSettings
 from rag.types import Chunk, Floats, Hit, Scalar
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ _TURN_SECONDS = 60
 _openings = count(1)
 
 
-class _ChromaSettings(BaseModel, frozen=True, extra="forbid"):
-    """`path` is the index folder: the catalog and the lexical index always live in it. documents: keep
-    the passages' text in Chroma too, for its other clients; an add then takes twice as long."""
+class _ChromaSettings(StoreSettings, frozen=True):
+    """documents: keep the passages' text in Chroma too, for its other clients; an add then takes twice as
+    long."""
 
-    path: Path = Path(".rag")
     collection: str = "rag"
     documents: bool = False
+
+    def beside(self, folder: Path) -> EmbeddedStoreSettings:
+        """Never at a server: the copy has the name of the index that it was made of, and would replace it."""
+        return EmbeddedStoreSettings(path=folder)
 
 
 class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
@@ -56,6 +60,9 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     ssl: bool = False
     token: SecretStr | None = None
 
+    def sends_to(self) -> str:
+        return f"{self.host}:{self.port}"
+
     def build(self) -> ChromaStore:
         return ChromaStore(self.collection, _Service(self._connect), self.documents)
 
@@ -71,11 +78,14 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
     tenant: str
     database: str
     api_key: SecretStr | None = None
+    key_env: Variable | None = None
+
+    def sends_to(self) -> str:
+        return "Chroma Cloud"
 
     def build(self) -> ChromaStore:
-        key = self.api_key.get_secret_value() if self.api_key else os.environ.get("CHROMA_API_KEY", "")
-        if not key:
-            raise ConfigError("store.kind cloud needs a key: set CHROMA_API_KEY or RAG_STORE__API_KEY")
+        places = KeyPlaces(self.api_key, "store", self.key_env, ("CHROMA_API_KEY",))
+        key = open_account("Chroma Cloud", places).key.get_secret_value()
         return ChromaStore(self.collection, _Service(lambda: self._connect(key)), self.documents)
 
     def _connect(self, key: str) -> ClientAPI:

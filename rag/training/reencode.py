@@ -9,7 +9,6 @@ from rag.files.whole import whole
 from rag.index.fingerprint import fingerprint
 from rag.protocols import Progress
 from rag.settings import Settings
-from rag.stores.chroma import EmbeddedStoreSettings
 
 _CATALOG = "catalog.sqlite"
 
@@ -20,9 +19,7 @@ def reencoded(rag: Rag, settings: Settings, folder: Path, progress: Progress) ->
         folder.mkdir(parents=True, exist_ok=True)
         with whole(folder / _CATALOG) as fresh:
             rag.assembly.index.catalog.copy_to(fresh)
-    # Never a server's: the copy has the name of the index that it was made of, and would replace it there.
-    store = EmbeddedStoreSettings(path=folder)
-    other = Rag(settings.model_copy(update={"store": store}))
+    other = Rag(settings.model_copy(update={"store": settings.store.beside(folder)}))
     made_by = other.assembly.index.catalog.meta("fingerprint")
     if made_by != fingerprint(other.assembly.embedder.card, other.assembly.chunker):
         other.rebuild(embed=True, progress=progress)

@@ -6,84 +6,82 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rag.embedders.card import describe
-from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.errors import ConfigError
 from rag.models.folder import find_model
-from rag.rerankers.cross_encoder import CrossEncoderSettings
-from rag.rerankers.late_interaction import LateInteractionSettings
-from rag.rerankers.none import NoneSettings
-from rag.retrievers.own_index import RetrieverSettings
+from rag.models.local_model import LocalModel, Reads
 from rag.settings import Settings
 from rag.training.learning.student import Student
 from rag.training.recipe import Recipe
 
 Kind = Literal["embedder", "cross-encoder", "multi-vector"]
+_KINDS: dict[Reads, Kind] = {"sentences": "embedder", "pairs": "cross-encoder", "tokens": "multi-vector"}
 
 
 @dataclass(frozen=True, slots=True)
 class Trainee:
-    """`key`: where in the config its name stands. `folder`: its weights as they are now."""
+    """`part`: its kind in the config. `folder`: its weights as they are now."""
 
-    kind: Kind
-    key: str
-    name: str
+    part: str
+    model: LocalModel
     folder: Path
-    prompts: tuple[str, str]
-    device: str | None
+    prompts: tuple[str, str] = ("", "")
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def kind(self) -> Kind:
+        return _KINDS[self.model.reads]
 
     @property
     def encodes(self) -> bool:
         """Whether an index is made with it, and must be made anew."""
-        return self.kind == "embedder"
+        return self.model.reads == "sentences"
 
     def student(self, recipe: Recipe) -> Student:
-        if self.kind == "cross-encoder":
+        if self.model.reads == "pairs":
             from rag.training.learning.cross_encoder import CrossEncoderStudent
 
-            return CrossEncoderStudent(self.folder, recipe, self.device)
-        if self.kind == "multi-vector":
+            return CrossEncoderStudent(self.folder, recipe, self.model.device)
+        if self.model.reads == "tokens":
             from rag.training.learning.multi_vector import MultiVectorStudent
 
-            return MultiVectorStudent(self.folder, recipe, self.device)
+            return MultiVectorStudent(self.folder, recipe, self.model.device)
         from rag.training.learning.bi_encoder import BiEncoder
 
-        return BiEncoder(self.folder, recipe, self.prompts, self.device)
+        return BiEncoder(self.folder, recipe, self.prompts, self.model.device)
 
 
 def trainee_of(settings: Settings) -> Trainee:
     """The reranker where it is a local model of its own; else the embedder, whose tokens are compared."""
-    if not isinstance(settings.retriever, RetrieverSettings):
+    if not settings.retriever.own:
         raise ConfigError(
             f"retriever.kind {settings.retriever.kind!r} keeps its passages to itself, and training reads "
             "passages: name hybrid, dense or lexical"
         )
-    reranker = settings.reranker
-    if isinstance(reranker, CrossEncoderSettings):
-        folder = find_model(reranker.model, reranker.revision)
-        return Trainee("cross-encoder", "reranker.model", reranker.model, folder, ("", ""), reranker.device)
-    if isinstance(reranker, LateInteractionSettings) and reranker.model:
-        folder = find_model(reranker.model, None)
-        return Trainee("multi-vector", "reranker.model", reranker.model, folder, ("", ""), reranker.device)
-    if not isinstance(reranker, LateInteractionSettings | NoneSettings):
+    reranker, tokens = settings.reranker, settings.token_model()
+    model = reranker.local_model(tokens)
+    if not reranker.reads or model == tokens:
+        return _embedder(settings)
+    if model is None:
         raise ConfigError(
             f"reranker.kind {reranker.kind!r} is not a model that can be trained here: name late-interaction "
             "or cross-encoder in the config to train"
         )
-    return _embedder(settings)
+    return Trainee(reranker.kind, model, find_model(model.name, model.revision))
 
 
 def _embedder(settings: Settings) -> Trainee:
     embedder = settings.embedder
-    if not isinstance(embedder, SentenceTransformersSettings):
+    model = embedder.local_model(settings.token_model())
+    if model is None:
         raise ConfigError(
-            f"embedder.kind {embedder.kind!r} is a service's model, which cannot be trained here: name "
+            f"embedder.kind {embedder.kind!r} is no model of this machine, which could be trained here: name "
             "sentence-transformers, or a reranker.kind that is a local model of its own (cross-encoder)"
         )
-    folder = find_model(embedder.model, embedder.revision)
-    card = describe(folder, embedder.model, embedder.question_prompt, embedder.passage_prompt)
-    prompts = (card.question_prompt, card.passage_prompt)
-    return Trainee("embedder", "embedder.model", embedder.model, folder, prompts, embedder.device)
+    card, folder = embedder.build().card, find_model(model.name, model.revision)
+    return Trainee(embedder.kind, model, folder, (card.question_prompt, card.passage_prompt))
 
 
 def with_model(settings: Settings, trainee: Trainee, folder: Path, calibration: Path | None) -> Settings:
@@ -101,5 +99,4 @@ def config_lines(trainee: Trainee, folder: Path) -> str:
     """What a config says to use it."""
     if trainee.encodes:
         return f"embedder: {{model: {folder}}}\nreranker: {{calibration: {folder}/calibration.yaml}}"
-    kind = "cross-encoder" if trainee.kind == "cross-encoder" else "late-interaction"
-    return f"reranker: {{kind: {kind}, model: {folder}, calibration: {folder}/calibration.yaml}}"
+    return f"reranker: {{kind: {trainee.part}, model: {folder}, calibration: {folder}/calibration.yaml}}"

@@ -11,7 +11,7 @@ from support.servers.loopback import KEY
 from support.servers.openai_server import embedding
 from support.servers.rerank_server import Break, Edit, RerankServer, Say
 
-from rag.embedders import EmbedderSettings
+from rag.embedders import AnyEmbedderSettings
 from rag.embedders.hosted import HostedEmbedder
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
 
@@ -25,7 +25,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 def build(server: RerankServer, kind: str, **settings: Any) -> HostedEmbedder:
     given = {"dimensions": 8, "retries": 0, **KINDS[kind], **settings}
     given["base_url"] = f"{server.url}/{given['base_url']}"
-    adapter: TypeAdapter[EmbedderSettings] = TypeAdapter(EmbedderSettings)
+    adapter: TypeAdapter[AnyEmbedderSettings] = TypeAdapter(AnyEmbedderSettings)
     made = adapter.validate_python(given).build()
     assert isinstance(made, HostedEmbedder)
     return made

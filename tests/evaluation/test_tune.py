@@ -21,7 +21,7 @@ from rag.evaluation.trials import Arm, Known, Trial, front, look_up, ranked
 from rag.evaluation.tune import Tuned, choose, tune, tuned_json
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.protocols import silent
-from rag.retrievers.own_index import RetrieverSettings
+from rag.retrievers.own_index import OwnIndexSettings
 from rag.runs.report import render
 
 OPTIONS = Options(answers=False)
@@ -86,7 +86,7 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
         arm = Arm(settings.reranker.kind, pipeline.reranker, pipeline.calibration)
         fitted = Fit(arm.calibration.weights, arm.calibration.bias, arm.calibration.isotonic)
         first = settings.retriever
-        assert isinstance(first, RetrieverSettings)
+        assert isinstance(first, OwnIndexSettings)
         for question in data.questions:
             # One at a time: in bf16 a vector depends, in its last bits, on what was encoded with it.
             (one,) = look_up(pipeline, rag.assembly.index, [arm], Dataset("one", (question,)), named, silent)

@@ -9,8 +9,8 @@ from support.fakes import NothingStored, WordEmbedder
 from rag import Rag
 from rag.answers.citations import confirm
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
-from rag.generators.base import Parts
 from rag.generators.extractive import ExtractiveGenerator, ExtractiveSettings
+from rag.parts import Parts
 from rag.protocols import SpannedEncoder
 from rag.types import Passage, Question, Reply
 
@@ -28,9 +28,8 @@ QUESTION = Question("At which wind is the larger dome closed?")
 
 
 def build(encoder: SpannedEncoder | None = None, **settings: Any) -> ExtractiveGenerator:
-    return ExtractiveSettings.model_validate(settings).build(
-        Parts(lambda: encoder or WordEmbedder(), NothingStored())
-    )
+    parts = Parts(NothingStored(), lambda: encoder or WordEmbedder())
+    return ExtractiveSettings.model_validate(settings).build(parts)
 
 
 def quotes(reply: Reply) -> list[tuple[str, int]]:

@@ -117,12 +117,12 @@ def test_cascade_and_fallback_are_named_and_none_is_no_model(folder: Path) -> No
     assert found == {
         BUNDLED_NAME: [
             "embedder sentence-transformers",
-            "policy.cascade late-interaction",
-            "policy.fallback late-interaction",
+            "policy.cascade[0] late-interaction",
+            "policy.fallback[1] late-interaction",
             "generator extractive",
         ],
         "rerank-v3.5": ["reranker cohere"],
-        str(folder): ["policy.fallback cross-encoder"],
+        str(folder): ["policy.fallback[0] cross-encoder"],
     }
 
 

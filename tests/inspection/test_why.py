@@ -5,7 +5,7 @@ import pytest
 from rag import Rag, Settings
 from rag.errors import InputError
 from rag.rerankers.late_interaction import LateInteractionSettings
-from rag.retrievers.own_index import RetrieverSettings
+from rag.retrievers.own_index import OwnIndexSettings
 from rag.types import CandidateTrace
 
 QUESTION = "How do I reset the tracker?"
@@ -55,7 +55,7 @@ def test_a_document_with_one_passage_kept_is_kept_whatever_became_of_its_others(
 
 
 def test_a_document_that_was_never_a_candidate_is_told_what_it_lacked(handbook_settings: Settings) -> None:
-    narrow = changed(handbook_settings, retriever=RetrieverSettings(top_n=3))
+    narrow = changed(handbook_settings, retriever=OwnIndexSettings(top_n=3))
     everywhere = set(narrow.documents())
     source = next(s for s in sorted(everywhere - set(traced(narrow))) if s.endswith("meals-and-kitchen.md"))
     absence = narrow.why(QUESTION, source)

@@ -15,7 +15,7 @@ from support.servers.cohere_server import CohereServer, overlap
 from support.servers.loopback import KEY, Fault
 
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError, TransientError
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.cohere import CohereReranker, CohereRerankerSettings
 from rag.second_stage.guards.deadline import Batches
 from rag.types import Candidate, Chunk, Question, RerankerCard
@@ -90,7 +90,7 @@ def test_more_documents_than_a_call_may_hold_are_split_and_scored_alike(cohere_s
     words = QUESTION.text.split()
     texts = [f"{' '.join(words[: number % 6])} {number}" for number in range(2001)]
     reranker = build(cohere_server)
-    scores = Batches(reranker, CohereRerankerSettings(kind="cohere").manner().size, parallel=2).score(
+    scores = Batches(reranker, CohereRerankerSettings(kind="cohere").call_style().size, parallel=2).score(
         QUESTION, candidates(*texts)
     )
     assert sorted(len(request.body["documents"]) for request in cohere_server.requests) == [1, 1000, 1000]

@@ -20,9 +20,9 @@ from support.servers.loopback import KEY
 from support.servers.rerank_server import Break, Edit, RerankServer, Say, logit
 
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError, TransientError
+from rag.parts import Parts
 from rag.protocols import Reranker
 from rag.rerankers import AnyRerankerSettings
-from rag.rerankers.base import Parts
 from rag.rerankers.http import HttpRerankerSettings
 from rag.second_stage.guards.deadline import Batches
 from rag.services.http import certificates, retry_after
@@ -101,7 +101,7 @@ def test_two_hundred_documents_are_scored_alike_in_one_call_and_in_many(
 ) -> None:
     words = QUESTION.text.split()
     given = candidates(*(f"{' '.join(words[: n % 6])} {n}" for n in range(200)))
-    size = parsed(kind, rerank_server).manner().size
+    size = parsed(kind, rerank_server).call_style().size
     assert size is not None
     split = Batches(build(kind, rerank_server), min(size, 30), parallel=3).score(QUESTION, given)
     assert len(rerank_server.calls) == 7
@@ -385,8 +385,8 @@ def test_a_document_without_the_named_fields_is_read_as_it_was_embedded(rerank_s
 def test_a_model_that_may_be_listwise_is_not_split(
     rerank_server: RerankServer, model: str, listwise: bool | None, size: int | None
 ) -> None:
-    manner = parsed(KINDS["jina"], rerank_server, model=model, listwise=listwise).manner()
-    assert (manner.size, manner.listwise) == (size, size is None)
+    style = parsed(KINDS["jina"], rerank_server, model=model, listwise=listwise).call_style()
+    assert (style.size, style.listwise) == (size, size is None)
 
 
 def test_a_listwise_list_that_is_too_long_is_refused_not_split(rerank_server: RerankServer) -> None:

@@ -22,7 +22,7 @@ from rag.calibration import sigmoid
 from rag.embedders.http import HttpEmbedderSettings
 from rag.errors import ServiceError
 from rag.models.folder import BUNDLED_NAME, find_model
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.http import HttpReranker, HttpRerankerSettings
 from rag.second_stage.guards.deadline import Batches
 from rag.types import Candidate, Question

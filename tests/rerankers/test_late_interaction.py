@@ -14,7 +14,7 @@ from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 from rag.errors import ModelError
 from rag.models import token_bits
 from rag.models.folder import BUNDLED_NAME, find_model
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.late_interaction import LateInteraction, LateInteractionSettings
 from rag.rerankers.multi_vector import MultiVectorTokens
 from rag.types import Candidate, Question

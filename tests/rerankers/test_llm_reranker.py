@@ -12,8 +12,8 @@ from support.servers.loopback import KEY
 from support.servers.rerank_server import Edit, RerankServer, Say, said
 
 from rag.errors import ProtocolError, ServiceError
+from rag.parts import Parts
 from rag.protocols import Reranker
-from rag.rerankers.base import Parts
 from rag.rerankers.llm import LlmSettings
 from rag.second_stage.guards.deadline import Batches
 
@@ -50,9 +50,9 @@ def test_windows_overlap_and_what_stands_in_two_gets_the_mean(rerank_server: Rer
 
 
 def test_the_list_is_not_split_by_whoever_asks(rerank_server: RerankServer) -> None:
-    assert parsed(rerank_server).manner().size is None
-    assert parsed(rerank_server).manner().listwise
-    assert parsed(rerank_server, mode="pointwise").manner().size == 1
+    assert parsed(rerank_server).call_style().size is None
+    assert parsed(rerank_server).call_style().listwise
+    assert parsed(rerank_server, mode="pointwise").call_style().size == 1
 
 
 def test_pointwise_calls_go_out_side_by_side_and_are_scored_alike(rerank_server: RerankServer) -> None:

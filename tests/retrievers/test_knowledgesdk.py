@@ -14,15 +14,20 @@ from rag import Settings
 from rag.api import Rag
 from rag.errors import ConfigError, InputError, ProtocolError, ServiceError
 from rag.filters import Where
+from rag.index.index import Index
 from rag.retrievers.knowledgesdk import KnowledgeSdkRetriever, KnowledgeSdkSettings
 from rag.types import Question
 
 QUESTION = Question("When does the dome close?")
 
 
+def _no_index() -> Index:
+    raise AssertionError("nothing but KnowledgeSDK is searched")
+
+
 def build(server: RerankServer, **settings: Any) -> KnowledgeSdkRetriever:
     given = {"kind": "knowledgesdk", "base_url": f"{server.url}/knowledge", "api_key": KEY, "retries": 0}
-    return KnowledgeSdkSettings.model_validate(given | settings).build()
+    return KnowledgeSdkSettings.model_validate(given | settings).build(_no_index)
 
 
 def test_its_items_are_candidates_in_its_order(rerank_server: RerankServer) -> None:

@@ -22,8 +22,8 @@ from rag.api import Rag
 from rag.cli.render import rerank_line
 from rag.contract import answer_json
 from rag.errors import ConfigError, RagError, ServiceError, TransientError
+from rag.parts import HostedModel, Parts
 from rag.rerankers import AnyRerankerSettings
-from rag.rerankers.base import Parts
 from rag.second_stage.policy import PolicySettings, SecondStage, build_second_stage
 from rag.second_stage.rank import rerank
 from rag.types import Question, RerankTrace
@@ -273,7 +273,8 @@ def test_a_policy_that_makes_no_sense_is_refused(policy: dict[str, Any], said: s
 def test_the_models_own_price_goes_before_the_providers() -> None:
     lines = [{"provider": "voyage", "unit": 1}, {"provider": "voyage", "model": "m", "unit": 2}]
     policy = PolicySettings.model_validate({"prices": lines})
-    found = [policy.price("voyage", "m"), policy.price("voyage", "x"), policy.price("jina", "m")]
+    asked = [("voyage", "m"), ("voyage", "x"), ("jina", "m")]
+    found = [policy.price(HostedModel(model, "h", provider)) for provider, model in asked]
     assert [price and price.unit for price in found] == [2, 1, None]
 
 
@@ -366,8 +367,8 @@ def test_no_key_in_anything_that_is_written_or_said(
     ("text", "said"),
     [
         ("reranker: {kind: voyage}", "reranker voyage would talk to api.voyageai.com"),
-        ("policy: {fallback: [{kind: http, base_url: 'http://127.0.0.1:9'}]}", "policy.fallback http"),
-        ("policy: {cascade: [{kind: cohere, top_k: 9}]}", "policy.cascade cohere"),
+        ("policy: {fallback: [{kind: http, base_url: 'http://127.0.0.1:9'}]}", r"policy.fallback\[0\] http"),
+        ("policy: {cascade: [{kind: cohere, top_k: 9}]}", r"policy.cascade\[0\] cohere"),
         ("generator: {kind: openai}", "generator openai would talk to api.openai.com"),
         ("embedder: {kind: openai}", "embedder openai"),
         ("retriever: {kind: knowledgesdk}", "retriever knowledgesdk would talk to api.knowledgesdk.com"),

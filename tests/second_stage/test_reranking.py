@@ -13,7 +13,7 @@ from support.fakes import ListedScores
 
 from rag.calibration import Calibration
 from rag.errors import ModelError
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.none import NoneSettings
 from rag.second_stage.rank import rerank
 from rag.types import Candidate, Evidence, Passage, Question

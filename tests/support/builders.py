@@ -12,9 +12,9 @@ from rag.chunkers.whole import WholeSettings
 from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.loaders import LoaderSettings
+from rag.parts import Parts
 from rag.pipeline import Pipeline
-from rag.protocols import Embedder, Generator, Reranker, TokenEncoder
-from rag.rerankers.base import Parts
+from rag.protocols import Embedder, Generator, Reranker, SpannedEncoder
 from rag.rerankers.late_interaction import LateInteraction, LateInteractionSettings
 from rag.retrievers.own_index import IndexRetriever, Mode
 from rag.selection import Rule
@@ -72,8 +72,8 @@ class SmallIndex:
     def retriever(self, mode: Mode = "hybrid", top_n: int = 50) -> IndexRetriever:
         return IndexRetriever(self.index, mode, top_n, rrf_k=60)
 
-    def late_interaction(self, encoder: TokenEncoder | None = None, **settings: object) -> LateInteraction:
-        parts = Parts(self.index.catalog, lambda: encoder or cast(TokenEncoder, self.embedder))
+    def late_interaction(self, encoder: SpannedEncoder | None = None, **settings: object) -> LateInteraction:
+        parts = Parts(self.index.catalog, lambda: encoder or cast(SpannedEncoder, self.embedder))
         return LateInteractionSettings.model_validate(settings).build(parts)
 
     def pipeline(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from rag.models.folder import BUNDLED_NAME, find_model
-from rag.rerankers.base import Parts
+from rag.parts import Parts
 from rag.rerankers.cross_encoder import CrossEncoderReranker, CrossEncoderSettings
 from rag.types import Floats
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -84,6 +85,7 @@ class Paced:
             raise TooSoon(
                 f"{self._provider}'s limit a minute is used up for longer than the deadline allows",
                 provider=self._provider,
+                retry_after=math.inf,
             )
         return max(first, second)
 

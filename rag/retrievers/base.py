@@ -1,0 +1,17 @@
+"""What every first stage's settings say."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import PositiveInt
+
+from rag.parts import PartSettings
+
+
+class RetrieverSettings(PartSettings, frozen=True):
+    """own: whether it searches the index of this config, whose passages have evidence."""
+
+    own: ClassVar[bool] = False
+
+    top_n: PositiveInt
