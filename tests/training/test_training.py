@@ -201,7 +201,7 @@ def test_without_questions_the_error_names_where_they_come_from(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("section", "told"),
     [
-        ({"embedder": {"kind": "openai"}}, "a service's model"),
+        ({"embedder": {"kind": "openai"}}, "no model of this machine"),
         ({"reranker": {"kind": "cohere"}}, "'cohere' is not a model that can be trained"),
         ({"retriever": {"kind": "knowledgesdk"}}, "keeps its passages to itself"),
     ],
