@@ -202,10 +202,9 @@ def test_a_passage_of_which_a_multi_vector_model_skips_every_token_still_has_a_s
 ) -> None:
     """Those models pass over punctuation. Without tokens a passage must not shift the others' scores."""
     skipping = _skipping_punctuation(colbert, tmp_path / "skipping")
-    model = MultiVectorTokens(str(skipping), "cpu")
     texts = ["The dome is shut.", "... !!! ...", "Soup is served."]
     reranker = LateInteractionSettings(precision="float", model=str(skipping)).build(
-        Parts(_Nothing(), lambda: model)
+        Parts(_Nothing(), WordEmbedder)
     )
     given = [candidate(text, f"{rank}.md", rank=rank) for rank, text in enumerate(texts, start=1)]
     together = reranker.score(Question("soup"), given).values
