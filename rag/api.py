@@ -12,6 +12,7 @@ from rag.assembly import Assembly
 from rag.errors import InputError
 from rag.feedback import FILE, Feedback, add_feedback, judge, judge_json, read_feedback
 from rag.filters import Where
+from rag.index.backup import Backup, back_up, restore
 from rag.index.source_root import SourceRoot
 from rag.inspection.status import Status, read_status
 from rag.inspection.why import Absence, explain_absence
@@ -163,6 +164,15 @@ class Rag:
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
         return self.assembly.ingestor.telling(progress).rebuild(embed)
+
+    def backup(self, path: str | Path) -> Backup:
+        """The catalog and the feedback, of one moment, in one file. All else can be made from it."""
+        return back_up(self.assembly.index.catalog, self.feedback_file, Path(path))
+
+    def restore(self, path: str | Path, *, replace: bool = False, progress: Progress = silent) -> int:
+        """An index from a backup: its catalog is put in place, and Chroma and BM25 are filled from it."""
+        restore(Path(path), self.settings.store.path, self.feedback_file, replace)
+        return self.rebuild(progress=progress)
 
     def documents(self) -> list[str]:
         """The source of each document in the index."""

@@ -1,4 +1,4 @@
-"""Commands that make an index and look at it: ingest, status, remove, rebuild."""
+"""Commands that make an index and look at it: ingest, status, remove, rebuild, backup, restore."""
 
 from __future__ import annotations
 
@@ -63,6 +63,38 @@ def remove(
         print_json({"removed": removed})
     else:
         typer.echo("\n".join(f"removed {source}" for source in removed))
+
+
+@commands.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Keep all that cannot be made again, documents, embeddings and feedback, in one file."""
+    made = open_rag(config).backup(path)
+    if as_json:
+        print_json(asdict(made))
+    else:
+        typer.echo(f"{made.path}: {made.documents:,} documents, {made.chunks:,} chunks, {made.bytes:,} bytes")
+
+
+@commands.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="What `rag backup` wrote.", metavar="FILE")],
+    replace: Annotated[bool, typer.Option("--replace", help="Although there are documents there.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Bring back an index from a backup. Nothing is encoded."""
+    from rag.cli.progress import showing_progress
+
+    with showing_progress(quiet=as_json) as progress:
+        chunks = open_rag(config).restore(path, replace=replace, progress=progress)
+    if as_json:
+        print_json({"chunks": chunks})
+    else:
+        typer.echo(f"restored the index: {chunks:,} chunks")
 
 
 @commands.command()

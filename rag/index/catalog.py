@@ -24,6 +24,7 @@ import numpy as np
 from rag.errors import StoreError
 from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
 
+CATALOG = "catalog.sqlite"
 SCHEMA_VERSION = "2"
 # Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
@@ -101,6 +102,7 @@ class Catalog:
             self._create()
         except (OSError, sqlite3.Error, StoreError) as error:
             raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
+        self._file = _file_of(self._path)
         if (found := self.meta("schema")) != SCHEMA_VERSION:
             raise StoreError(
                 f"{path} was written by another version of rag (schema {found}): use that version"
@@ -148,6 +150,7 @@ class Catalog:
 
     def version(self) -> str:
         """Another one whenever what readers see has changed."""
+        self._notice_another_file()
         return self.meta("version") or ""
 
     def announce(self) -> None:
@@ -375,6 +378,12 @@ class Catalog:
         """Closes the connection of every thread. A later reading opens another."""
         self._local = local()
 
+    def _notice_another_file(self) -> None:
+        """A catalog that was restored, or taken away, under a reader that goes on asking."""
+        if (now := _file_of(self._path)) != self._file:
+            self.close()
+            self._file = now
+
     @contextmanager
     def snapshot(self, still: bool = False) -> Iterator[None]:
         """All that this thread reads meanwhile is of one moment; if `still`, nobody writes meanwhile."""
@@ -421,6 +430,17 @@ def _translated() -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise  # a mistake of ours
         raise StoreError(f"the catalog cannot be used: {error}") from error
+
+
+def _file_of(path: Path) -> tuple[int, int]:
+    """Which file a path leads to."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise StoreError(
+            f"the catalog {path} is gone: `rag restore` brings back a backup, `rag ingest` makes it anew"
+        ) from error
+    return found.st_dev, found.st_ino
 
 
 def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from rag.errors import LockedError, StoreError
-from rag.index.catalog import Catalog
+from rag.index.catalog import CATALOG, Catalog
 from rag.index.lexical import LexicalIndex, LexicalStore
 from rag.protocols import VectorIndex, VectorStore
 from rag.types import Chunk, Floats
@@ -40,14 +40,12 @@ class Generation:
 class Index:
     def __init__(self, folder: Path, store: VectorStore) -> None:
         self.folder = folder.absolute()
-        self.catalog = Catalog(folder / "catalog.sqlite")
+        self.catalog = Catalog(folder / CATALOG)
         self._store = store
         self._lexical = LexicalStore(folder / "lexical")
         self._opened: Generation | None = None
         self._opened_at = ""
         self._opening = Lock()
-        # Names this index's collections: a Chroma server may hold those of others.
-        self._family = self.catalog.identity()
 
     # --- reading --------------------------------------------------------------------------
 
@@ -118,24 +116,11 @@ class Index:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        lock = FileLock(self.folder / "write.lock")
-        owner = self.folder / "write.pid"
-        try:
-            lock.acquire(timeout=_LOCK_SECONDS)
-        except Timeout:
-            raise LockedError(
-                f"another process (pid {_read(owner)}) is writing to the index in {self.folder}: "
-                "wait until it has finished, or stop it; reading is possible meanwhile"
-            ) from None
-        try:
-            owner.write_text(str(os.getpid()))
+        with write_alone(self.folder):
             if not self.catalog.made(self.catalog.version()):
                 self._close(self._opened)  # another has written, and may have died before it could tell
             self.catalog.announce()
             yield
-        finally:
-            owner.unlink(missing_ok=True)
-            lock.release()
 
     def put(self, generation: Generation, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         """Into both derived indexes; the catalog's row is what makes a chunk visible."""
@@ -159,6 +144,11 @@ class Index:
             self._drop_all_but(number)
             yield self._open(number + 1)
             self._drop_all_but(self.catalog.generation())
+
+    @property
+    def _family(self) -> str:
+        """Names this index's collections: a Chroma server may hold those of others."""
+        return self.catalog.identity()
 
     def _open(self, number: int) -> Generation:
         vectors = self._store.open(self._family, number)
@@ -193,6 +183,27 @@ class Index:
         there = {chunk.id for chunk in standing}
         self.remove(generation, [id_ for id_ in ids if id_ not in there])
         self.put(generation, standing, [vectors[chunk.id] for chunk in standing])
+
+
+@contextmanager
+def write_alone(folder: Path) -> Iterator[None]:
+    """The one who writes to an index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "write.lock")
+    owner = folder / "write.pid"
+    try:
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout:
+        raise LockedError(
+            f"another process (pid {_read(owner)}) is writing to the index in {folder}: "
+            "wait until it has finished, or stop it; reading is possible meanwhile"
+        ) from None
+    try:
+        owner.write_text(str(os.getpid()))
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
 
 
 def _read(path: Path) -> str:

@@ -30,6 +30,8 @@ COMMANDS = {
     "status": ["--sources", "--config", "--json"],
     "remove": ["SOURCE...", "--config", "--json"],
     "rebuild": ["--embed", "--config", "--json"],
+    "backup": ["FILE", "--config", "--json"],
+    "restore": ["FILE", "--replace", "--config", "--json"],
     "config": ["--config", "--json"],
     "doctor": ["--config", "--json"],
     "models": ["[CONFIG]", "--json"],
