@@ -93,7 +93,7 @@ class Index:
 
     def _check_whole(self, generation: Generation) -> None:
         _, chunks = self.catalog.counts()
-        held_by = {"Chroma": generation.vectors.count(), "the lexical index": generation.lexical.count()}
+        held_by = {"the store": generation.vectors.count(), "the lexical index": generation.lexical.count()}
         for name, held in held_by.items():
             if held < chunks:
                 raise StoreError(

@@ -298,12 +298,6 @@ def test_an_error_in_mid_stream_is_an_error(
 # --- settings ------------------------------------------------------------------------------
 
 
-def test_without_a_key_openai_itself_is_not_even_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY or RAG_GENERATOR__API_KEY"):
-        OpenAIGeneratorSettings(kind="openai").build()
-
-
 def test_the_key_may_stand_in_the_environment(
     openai_server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

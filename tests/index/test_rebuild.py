@@ -154,7 +154,7 @@ def test_a_lost_chroma_folder_is_told_of_though_a_later_ingest_has_filled_some_o
     shutil.rmtree(shelf.folder / "chroma")
     shelf.write("docs/c.md", "A door.")
     shelf.ingest()
-    with pytest.raises(StoreError, match=r"holds \d+ passages but Chroma only 1: run `rag rebuild`"):
+    with pytest.raises(StoreError, match=r"holds \d+ passages but the store only 1: run `rag rebuild`"):
         shelf.open().check()
 
 

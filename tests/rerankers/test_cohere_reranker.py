@@ -251,11 +251,6 @@ def test_a_server_that_is_not_there_is_transient(cohere_server: CohereServer) ->
 # --- settings ------------------------------------------------------------------------------
 
 
-def test_without_a_key_the_part_is_not_built(cohere_server: CohereServer) -> None:
-    with pytest.raises(ConfigError, match="CO_API_KEY or COHERE_API_KEY or RAG_RERANKER__API_KEY"):
-        build(cohere_server, api_key=None, base_url=None)
-
-
 @pytest.mark.parametrize("name", ["CO_API_KEY", "COHERE_API_KEY"])
 def test_the_providers_own_key_goes_to_the_provider_alone(
     cohere_server: CohereServer, monkeypatch: pytest.MonkeyPatch, name: str

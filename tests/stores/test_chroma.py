@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from support.shelf import Shelf
 
-from rag.errors import ConfigError, StoreError
+from rag.errors import StoreError
 from rag.filters import Where
 from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.loaders import LoaderSettings
-from rag.stores.chroma import ChromaIndex, CloudStoreSettings, EmbeddedStoreSettings, ServerStoreSettings
+from rag.stores.chroma import ChromaIndex, EmbeddedStoreSettings, ServerStoreSettings
 from rag.types import Chunk, Floats
 
 RANDOM = np.random.RandomState(1)
@@ -259,8 +259,3 @@ def test_a_server_that_is_not_there_is_told_of_at_once(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="Chroma could not open the collection: Could not connect"):
         ServerStoreSettings(kind="server", path=tmp_path, port=free_port()).build().open("family", 1)
     assert time.monotonic() - started < 5
-
-
-def test_the_cloud_without_a_key_is_a_config_error_that_names_the_variable(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="CHROMA_API_KEY"):
-        CloudStoreSettings(kind="cloud", path=tmp_path, tenant="t", database="d").build()
