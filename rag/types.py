@@ -30,7 +30,12 @@ Markup = Literal["markdown", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with a name. `pages` holds the offset at which each page starts, if it has pages."""
+    """A text with a name. `pages` holds the offset at which each page starts, if it has pages.
+
+    `anchors`: offset and name of each place that an address can point at, in order.
+    `titles`: offset, level and text of each heading of a text whose own form does not show them.
+    `furniture`: how many lines were left out of it because they are no content of its own.
+    """
 
     id: str
     text: str
@@ -38,6 +43,9 @@ class Document:
     metadata: Metadata = field(default_factory=dict)
     markup: Markup = "text"
     pages: tuple[int, ...] = ()
+    anchors: tuple[tuple[int, str], ...] = ()
+    titles: tuple[tuple[int, int, str], ...] = ()
+    furniture: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,13 @@ class Skipped:
 class Chunk:
     """A passage of a document: `document.text[start:end] == text`.
 
-    `headings` is the path of titles above the passage, outermost first.
-    `reading` is what embedder and reranker read: the headings (if configured) and the text.
-    `markup` is the document's: it says what of the text is shown to a person.
+    `headings` is the path of titles above the passage, outermost first. Of a definition that was cut,
+    each piece has its term there.
+    `lead` is what stands further above and the text cannot do without: a table's header, the sentence
+    that announces a list, the fence of a code block. `lead + text` is sound Markdown where `markup` says so.
+    `reading` is what embedder and reranker read: the headings (if configured), the lead and the text.
+    `anchor` is the nearest one at or above the start. `markup` is the document's: it says what of the text
+    is shown to a person.
     """
 
     id: str
@@ -68,6 +80,8 @@ class Chunk:
     page: int | None = None
     reading: str = ""
     metadata: Metadata = field(default_factory=dict)
+    lead: str = ""
+    anchor: str = ""
     markup: Markup = "text"
 
 

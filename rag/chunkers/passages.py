@@ -1,50 +1,84 @@
-"""What every chunker ends with: spans of a document become chunks with ids, pages and headings."""
+"""What every chunker ends with: spans of a document become chunks with ids, pages, headings and anchors."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rag.types import Chunk, Document
 
+# Between the title of a page and the name of its site.
+_SITE = re.compile(r"\s*(?:[-–—|·:»›]|\()")
 
-def make_chunk(
-    document: Document, ordinal: int, start: int, end: int, headings: Sequence[str], reading: str
-) -> Chunk:
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A span, and what above it is to be read with it. `terms`: the definitions that it is a part of;
+    `begins`: it begins with the last of them."""
+
+    start: int
+    end: int
+    lead: str = ""
+    terms: tuple[str, ...] = ()
+    begins: bool = False
+
+
+def make_chunk(document: Document, ordinal: int, piece: Piece, headings: Sequence[str], reading: str) -> Chunk:
     return Chunk(
-        id=_chunk_id(document.id, ordinal, start, reading),
+        id=_chunk_id(document.id, ordinal, piece.start, reading),
         document_id=document.id,
         source=document.source,
         ordinal=ordinal,
-        text=document.text[start:end],
-        start=start,
-        end=end,
+        text=document.text[piece.start : piece.end],
+        start=piece.start,
+        end=piece.end,
         headings=tuple(headings),
-        page=bisect_right(document.pages, start) if document.pages else None,
+        page=bisect_right(document.pages, piece.start) if document.pages else None,
         reading=reading,
         metadata=document.metadata,
+        lead=piece.lead,
+        anchor=_anchor(document, piece.start),
         markup=document.markup,
     )
 
 
 def with_title(document: Document, headings: tuple[str, ...]) -> tuple[str, ...]:
-    """The document's title in front of the path, unless the path begins with it."""
+    """The document's title in front of the path, unless the path begins with it; nothing twice in a row."""
     title = document.metadata.get("title")
-    if not isinstance(title, str) or not title.strip() or (headings and headings[0] == title):
-        return headings
-    return (title, *headings)
+    if not isinstance(title, str) or not title.strip() or (headings and _says(title, headings[0])):
+        path: tuple[str, ...] = headings
+    else:
+        path = (title, *headings)
+    return tuple(name for at, name in enumerate(path) if not at or _bare(name) != _bare(path[at - 1]))
 
 
-def reading(headings: Sequence[str], text: str) -> str:
+def reading(headings: Sequence[str], text: str, lead: str = "") -> str:
     """What embedder and reranker read: the headings that the text does not begin with, then the text."""
     first_line = text.lstrip("# \t").split("\n", 1)[0].strip("# \t")
     above = headings[:-1] if headings and headings[-1].strip("# \t") == first_line else headings
-    return f"{heading_line(above)}{text}"
+    return f"{heading_line(above)}{lead}{text}"
 
 
 def heading_line(headings: Sequence[str]) -> str:
     return f"{' > '.join(headings)}\n" if headings else ""
+
+
+def _says(title: str, heading: str) -> bool:
+    """The title is the heading, or the heading and the name of the site."""
+    said, wanted = _bare(title), _bare(heading)
+    return bool(wanted) and said.startswith(wanted) and (said == wanted or bool(_SITE.match(said, len(wanted))))
+
+
+def _bare(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _anchor(document: Document, start: int) -> str:
+    found = bisect_right(document.anchors, start, key=lambda anchor: anchor[0])
+    return document.anchors[found - 1][1] if found else ""
 
 
 def _chunk_id(document_id: str, ordinal: int, start: int, reading: str) -> str:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
-from rag.chunkers.headings import Outline, is_only_headings, outline
-from rag.chunkers.passages import heading_line, make_chunk, reading, with_title
+from rag.chunkers.cutting import Cutter
+from rag.chunkers.headings import Outline, outline, titles
+from rag.chunkers.passages import Piece, heading_line, make_chunk, reading, with_title
+from rag.chunkers.tree import Block, blocks
 from rag.errors import ConfigError
 from rag.protocols import Ruler
-from rag.types import Chunk, Document, Markup
+from rag.types import Chunk, Document
 
 if TYPE_CHECKING:
+    from semantic_text_splitter import TextSplitter
+
     from rag.protocols import Sizer
 
 # A run without spaces is one unknown token to many tokenizers, however long it is. Passages are
 # also held to this many characters a token, so that a base64 blob cannot become one passage.
 _CHARACTERS_PER_TOKEN = 12
-# Room for the hashes of a heading that joins the passage below it; its words are in the reserve.
-_HEADING_MARKS = 6
+# Where two texts meet, some tokenizers need a token more than for both apart.
+_SPARE = (0, 2, 8)
 # The model's own markers around a text ([CLS] and [SEP]).
 _MARKERS = 2
 
@@ -60,40 +66,48 @@ class StructureChunker:
         )
 
     def chunk(self, document: Document) -> Sequence[Chunk]:
-        above = outline(document.text) if document.markup == "markdown" else Outline((), ())
-        spans = self._spans(document, self._budget - self._reserve(document, above))
+        if document.markup == "markdown":
+            tree = blocks(document.text)
+            above = outline(titles(tree))
+            pieces = self._cut(document, above, tree)
+        else:
+            above = outline(document.titles)
+            pieces = [Piece(*span) for span in self._spans(document, above)]
         return [
             make_chunk(
                 document,
                 ordinal,
-                start,
-                end,
-                with_title(document, above.path_at(start)),
-                self._reading(document, above, start, end),
+                piece,
+                (*with_title(document, above.path_at(piece.start)), *piece.terms),
+                self._reading(document, above, piece),
             )
-            for ordinal, (start, end) in enumerate(self._joined(document, above, spans))
+            for ordinal, piece in enumerate(pieces)
         ]
 
-    def _reading(self, document: Document, above: Outline, start: int, end: int) -> str:
-        text = document.text[start:end]
-        if not self._settings.headings:
-            return text
-        return reading(self._fit(with_title(document, above.path_at(start))), text)
+    def _cut(self, document: Document, above: Outline, tree: Sequence[Block]) -> list[Piece]:
+        def fits(piece: Piece) -> bool:
+            return self._fits(self._reading(document, above, piece), self._budget)
 
-    def _joined(
-        self, document: Document, above: Outline, spans: Iterable[tuple[int, int]]
-    ) -> list[tuple[int, int]]:
-        """A heading is no passage of its own: it goes with what it stands above, where both fit."""
-        joined: list[tuple[int, int]] = []
-        for start, end in spans:
-            first = joined[-1][0] if joined else start
-            if is_only_headings(document.text[first:start]) and self._fits(
-                self._reading(document, above, first, end), self._budget
-            ):
-                joined[-1] = (first, end)
-            else:
-                joined.append((start, end))
-        return joined
+        def split(whole: Piece, start: int) -> list[tuple[int, int]]:
+            """The text from `start` on; what stands before that goes with its first piece."""
+            above_it = self._count(self._reading(document, above, replace(whole, end=start)))
+            for spare in _SPARE:
+                budget = max(self._budget - above_it - spare, self._budget // 4)
+                spans = list(self._parted(document.text, start, whole.end, budget))
+                joined = [(whole.start, spans[0][1]), *spans[1:]] if spans else []
+                if all(fits(replace(whole, start=a, end=b)) for a, b in joined):
+                    return joined
+            return [*([(whole.start, start)] if whole.start < start else []), *spans]
+
+        return Cutter(document.text, fits, split).cut(tree)
+
+    def _reading(self, document: Document, above: Outline, piece: Piece) -> str:
+        text = document.text[piece.start : piece.end]
+        if not self._settings.headings:
+            return piece.lead + text
+        terms = piece.terms[:-1] if piece.begins else piece.terms
+        path = (*with_title(document, above.path_at(piece.start)), *terms)
+        return reading(self._fit(path), text, piece.lead)
 
     def _reserve(self, document: Document, above: Outline) -> int:
         """Tokens that the longest heading path of this document takes from the budget."""
@@ -101,9 +115,7 @@ class StructureChunker:
             return 0
         paths = {(), *above.paths}
         fitted = (self._fit(with_title(document, path)) for path in paths)
-        marks = _HEADING_MARKS if above.paths else 0
-        longest = max(self._count(heading_line(path)) for path in fitted)
-        return min(marks + longest, self._budget // 2)
+        return min(max(self._count(heading_line(path)) for path in fitted), self._budget // 2)
 
     def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
         """The path within its budget: the outermost and the innermost stay longest, words go last."""
@@ -114,13 +126,20 @@ class StructureChunker:
             headings = (shorter,) if shorter else ()
         return headings
 
-    def _spans(self, document: Document, budget: int) -> Iterator[tuple[int, int]]:
-        splitter, reached = self._splitter(document.markup, budget), 0
-        for at, part in splitter.chunk_indices(document.text):
-            for start, end in self._parts(document.text, at, at + len(part), budget):
-                if end > reached:  # else it is all overlap
-                    yield start, end
-                    reached = end
+    def _spans(self, document: Document, above: Outline) -> Iterator[tuple[int, int]]:
+        """Plain text: by its paragraphs and sentences, within each of its sections."""
+        budget = self._budget - self._reserve(document, above)
+        edges = sorted({0, *above.offsets, len(document.text)})
+        for start, end in zip(edges, edges[1:], strict=False):
+            yield from self._parted(document.text, start, end, budget)
+
+    def _parted(self, text: str, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
+        reached = start
+        for at, part in self._splitter(budget).chunk_indices(text[start:end]):
+            for piece_start, piece_end in self._parts(text, start + at, start + at + len(part), budget):
+                if piece_end > reached:  # else it is all overlap
+                    yield piece_start, piece_end
+                    reached = piece_end
 
     def _parts(self, text: str, start: int, end: int, budget: int) -> Iterable[tuple[int, int]]:
         short = end - start <= budget * _CHARACTERS_PER_TOKEN
@@ -139,14 +158,13 @@ class StructureChunker:
     def _fits(self, text: str, budget: int) -> bool:
         return len(text) <= budget * _CHARACTERS_PER_TOKEN and self._count(text) <= budget
 
-    def _make_splitter(self, markup: Markup, budget: int):  # type: ignore[no-untyped-def]  # two unrelated classes
-        from semantic_text_splitter import MarkdownSplitter, TextSplitter
+    def _make_splitter(self, budget: int) -> TextSplitter:
+        from semantic_text_splitter import TextSplitter
 
-        kind = MarkdownSplitter if markup == "markdown" else TextSplitter
         overlap = min(self._settings.overlap, budget // 2)
         if callable(self._sizer):
-            return kind.from_callback(self._sizer, budget, overlap=overlap)
-        return kind.from_huggingface_tokenizer(self._sizer, budget, overlap=overlap)
+            return TextSplitter.from_callback(self._sizer, budget, overlap=overlap)
+        return TextSplitter.from_huggingface_tokenizer(self._sizer, budget, overlap=overlap)
 
 
 def counter(sizer: Sizer) -> Callable[[str], int]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from rag.chunkers.passages import make_chunk, reading, with_title
+from rag.chunkers.passages import Piece, make_chunk, reading, with_title
 from rag.protocols import Ruler
 from rag.types import Chunk, Document
 
@@ -33,4 +33,4 @@ class WholeChunker:
             return []
         headings = with_title(document, ())
         read = reading(headings, document.text) if self._headings else document.text
-        return [make_chunk(document, 0, 0, len(document.text), headings, read)]
+        return [make_chunk(document, 0, Piece(0, len(document.text)), headings, read)]

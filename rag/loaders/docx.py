@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from io import BytesIO
 
 from rag.loaders.archive import office_properties
-from rag.loaders.html import to_markdown
+from rag.loaders.html import read
 from rag.loaders.raw import RawFile
 from rag.types import Document
 
@@ -19,5 +19,6 @@ def load(file: RawFile) -> Iterable[Document]:
     properties = office_properties(file)
     without_pictures = mammoth.images.img_element(lambda _: {})
     html = mammoth.convert_to_html(BytesIO(file.data), style_map=_STYLES, convert_image=without_pictures)
-    heading, text = to_markdown(html.value)
-    yield file.document(text, {**properties, "title": properties.get("title") or heading}, markup="markdown")
+    page = read(html.value)
+    title = properties.get("title") or page.title
+    yield file.document(page.text, {**properties, "title": title}, markup="markdown")

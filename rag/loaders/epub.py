@@ -9,7 +9,8 @@ from urllib.parse import unquote, urldefrag
 
 from rag.loaders.archive import open_archive, parse_xml, properties
 from rag.loaders.decoding import decode
-from rag.loaders.html import to_markdown
+from rag.loaders.furniture import lines
+from rag.loaders.html import read
 from rag.loaders.raw import RawFile
 from rag.loaders.unreadable import Unreadable
 from rag.types import Document
@@ -30,8 +31,10 @@ def load(file: RawFile) -> Iterable[Document]:
         locks = _read(book, _LOCKS).decode("utf-8", "replace") if _LOCKS in book.namelist() else ""
         if any(name in locks for name in names):
             raise Unreadable("encrypted")
-        chapters = [to_markdown(decode(_read(book, name)))[1] for name in names]
-    yield file.document("\n\n".join(filter(None, chapters)), properties(root), markup="markdown")
+        chapters = [read(decode(_read(book, name))) for name in names]
+    text = "\n\n".join(chapter.text for chapter in chapters if chapter.text)
+    left_out = lines(text for chapter in chapters for text in chapter.furniture)
+    yield file.document(text, properties(root), markup="markdown", furniture=left_out)
 
 
 def _package(book: ZipFile) -> str:

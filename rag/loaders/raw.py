@@ -54,6 +54,9 @@ class RawFile:
         *,
         markup: Markup = "text",
         pages: tuple[int, ...] = (),
+        anchors: tuple[tuple[int, str], ...] = (),
+        titles: tuple[tuple[int, int, str], ...] = (),
+        furniture: int = 0,
         part: str = "",
     ) -> Document:
         """The document with this text; `part` tells it from others in the same file."""
@@ -65,6 +68,9 @@ class RawFile:
             metadata=clean(metadata or {}) | {"format": self.format},
             markup=markup,
             pages=pages,
+            anchors=anchors,
+            titles=titles,
+            furniture=furniture,
         )
 
 

@@ -19,7 +19,7 @@ def paragraphs(table: Iterable[Row]) -> Iterator[str]:
         return
     start = next(at for at, row in enumerate(rows) if _filled(row) > 1)
     yield from ("; ".join(filter(None, row)) for row in rows[:start])  # a caption above the table
-    header: Row = rows[start] if len(rows) > start + 1 and _is_header(rows[start], rows[start + 1]) else ()
+    header: Row = rows[start] if len(rows) > start + 1 and is_header(rows[start], rows[start + 1]) else ()
     yield from (_sentence(header, row) for row in rows[start + bool(header) :])
 
 
@@ -27,7 +27,7 @@ def _filled(row: Row) -> int:
     return sum(map(bool, row))
 
 
-def _is_header(row: Row, below: Row) -> bool:
+def is_header(row: Row, below: Row) -> bool:
     """Names, each once. Numbers are data, except for years that have no year below them."""
     names = list(filter(None, row))
     data = (

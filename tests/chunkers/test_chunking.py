@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fakes import WordEmbedder
 
-from rag.chunkers.headings import outline
+from rag.chunkers.headings import outline, titles
 from rag.chunkers.structure import StructureSettings, counter
+from rag.chunkers.tree import blocks
+from rag.chunkers.tree import blocks
 from rag.chunkers.whole import WholeSettings
 from rag.embedders.hosted import estimated_tokens
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
@@ -212,7 +214,7 @@ Wipe it with care.
 
 
 def paths(text: str) -> list[tuple[str, ...]]:
-    return [*outline(text).paths]
+    return [*outline(titles(blocks(text))).paths]
 
 
 def test_a_heading_path_is_what_stands_above_and_levels_can_be_skipped() -> None:
