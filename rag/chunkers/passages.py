@@ -26,7 +26,9 @@ class Piece:
     begins: bool = False
 
 
-def make_chunk(document: Document, ordinal: int, piece: Piece, headings: Sequence[str], reading: str) -> Chunk:
+def make_chunk(
+    document: Document, ordinal: int, piece: Piece, headings: Sequence[str], reading: str
+) -> Chunk:
     return Chunk(
         id=_chunk_id(document.id, ordinal, piece.start, reading),
         document_id=document.id,
@@ -69,7 +71,9 @@ def heading_line(headings: Sequence[str]) -> str:
 def _says(title: str, heading: str) -> bool:
     """The title is the heading, or the heading and the name of the site."""
     said, wanted = _bare(title), _bare(heading)
-    return bool(wanted) and said.startswith(wanted) and (said == wanted or bool(_SITE.match(said, len(wanted))))
+    return (
+        bool(wanted) and said.startswith(wanted) and (said == wanted or bool(_SITE.match(said, len(wanted))))
+    )
 
 
 def _bare(name: str) -> str:

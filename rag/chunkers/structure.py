@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
@@ -130,7 +130,7 @@ class StructureChunker:
         """Plain text: by its paragraphs and sentences, within each of its sections."""
         budget = self._budget - self._reserve(document, above)
         edges = sorted({0, *above.offsets, len(document.text)})
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             yield from self._parted(document.text, start, end, budget)
 
     def _parted(self, text: str, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:

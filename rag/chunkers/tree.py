@@ -178,7 +178,7 @@ def _name(terms: str) -> str:
 
 
 def _definitions(parts: Sequence[Block], text: str) -> list[Block]:
-    """`Term` and `: definition` under it, as Markdown Extra writes it, with the paragraphs that are indented."""
+    """`Term` and `: definition` under it, as Markdown Extra writes it, with its indented paragraphs."""
     made: list[Block] = []
     for part in parts:
         told = text[part.start : part.end]

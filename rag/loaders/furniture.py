@@ -9,31 +9,31 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.loaders.page import classes
+from rag.loaders.page import classes, words
 from rag.loaders.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-_SILENT = frozenset("script style noscript template svg".split())
+_SILENT = words("script style noscript template svg")
 # By what pages call it: HTML's own elements and roles, then the names that generators give.
-_ELEMENTS = frozenset(("nav", "footer"))
-_ROLES = frozenset(("navigation", "contentinfo", "search"))
-_CLASSES = frozenset(
-    "navheader navfooter sphinxsidebar toctree-wrapper nav-panel shortcontents region-contents toplang "  # DocBook,
-    "bottomlang up breadcrumb breadcrumbs skip-link sidebar-nav".split()  # Sphinx, Texinfo, Apache
-)
-_IDS = frozenset("toc footer page-header page-footer quickview".split())  # AsciiDoc, Apache
-_CONTENTS = frozenset(("toc", "contents"))
-_LISTS = frozenset(("ul", "ol", "dl", "table"))
-_KEPT_ASIDES = frozenset("admonition footnote footnote-list topic sidebar note tip warning citation".split())
+_ELEMENTS = words("nav footer")
+_ROLES = words("navigation contentinfo search")
+_CLASSES = words("""
+    navheader navfooter sphinxsidebar toctree-wrapper nav-panel shortcontents region-contents
+    toplang bottomlang up breadcrumb breadcrumbs skip-link sidebar-nav
+""")
+_IDS = words("toc footer page-header page-footer quickview")
+_CONTENTS = words("toc contents")
+_LISTS = words("ul ol dl table")
+_KEPT_ASIDES = words("admonition footnote footnote-list topic sidebar note tip warning citation")
 _WAY = re.compile(
     r"\b(?:prev(?:ious)?|next|up|home|top|back|contents|table of contents|index|start|forward|page|section"
     r"|chapter)\b|[^\w]+",
     re.IGNORECASE,
 )
 _LAST_LINE = re.compile(
-    r"(?:(?:this (?:page|document|file) )?(?:was )?last (?:updated|modified|changed|revised|built|generated)\b"
+    r"(?:(?:this (?:page|document|file) )?(?:was )?last (?:updated|modified|changed|revised|generated)\b"
     r"|(?:this (?:page|document) was )?(?:generated|created|built) (?:by|using|with|on)\b"
     r"|(?:copyright|©|\(c\) )|powered by\b)",
     re.IGNORECASE,
@@ -45,8 +45,9 @@ _LEAST_LINKS = 8
 _LEAST_MENU = 2
 _ARROW = re.compile(r"^\s*[>»›]\s|\s[>»›]\s*$")
 _CRUMBS = re.compile(r"[^>»›]{1,60}(?: [>»›] [^>»›]{1,60}){2,}")
-_WHOLE = frozenset(("body", "main", "article", "html", "[document]"))
-_INLINE = frozenset("a span b i em strong small code tt sup font".split())
+_LAST_BLOCKS = words("div p address small section article main hr br table")
+_WHOLE = words("body main article html [document]")
+_INLINE = words("a span b i em strong small code tt sup font")
 _MOSTLY = 0.9
 
 
@@ -141,7 +142,7 @@ def _is_row(tag: Tag) -> bool:
 
 
 def _is_way(text: str) -> bool:
-    return bool(text.strip()) and len(text) < 40 and not _WAY.sub("", text)
+    return any(map(str.isalnum, text)) and len(text) < 40 and not _WAY.sub("", text)
 
 
 def _spoken(tag: Tag) -> str:
@@ -180,15 +181,10 @@ def _last_line(soup: BeautifulSoup) -> Tag | None:
 
 def _last_block(tag: Tag) -> Tag | None:
     """The innermost last element that is a block of its own; None where the page ends in bare text."""
-    from bs4 import NavigableString, Tag as Element
+    from bs4 import Tag as Element
 
-    found: Tag | None = None
-    at = tag
-    while True:
-        told = [c for c in at.children if isinstance(c, Element) or str(c).strip()]
-        if not told or isinstance(told[-1], NavigableString) or told[-1].name not in _LAST_BLOCKS:
-            return found
-        found = at = told[-1]
-
-
-_LAST_BLOCKS = frozenset(("div", "p", "address", "small", "section", "article", "main", "hr", "br", "table"))
+    told = [child for child in tag.children if isinstance(child, Element) or str(child).strip()]
+    last = told[-1] if told else None
+    if not isinstance(last, Element) or last.name not in _LAST_BLOCKS:
+        return None
+    return _last_block(last) or last

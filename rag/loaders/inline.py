@@ -77,7 +77,7 @@ def _tidy(runs: Iterable[Run]) -> list[Run]:
         found.pop()
     if found:
         found[-1] = replace(found[-1], text=found[-1].text.rstrip())
-    return list(_merged(found))
+    return list(_merged(_with_spaces_inside(found)))
 
 
 def _with_spaces_outside(run: Run) -> Iterator[Run]:
@@ -88,6 +88,16 @@ def _with_spaces_outside(run: Run) -> Iterator[Run]:
         yield replace(run, text=core)
         if run.text[-1] == " ":
             yield Run(" ")
+
+
+def _with_spaces_inside(runs: Sequence[Run]) -> Iterator[Run]:
+    """Two stretches of one style are one, with the space between them."""
+    for at, run in enumerate(runs):
+        if run == Run(" ") and 0 < at < len(runs) - 1:
+            before, after = runs[at - 1], runs[at + 1]
+            if (before.strong, before.address) == (after.strong, after.address):
+                run = replace(run, strong=before.strong, address=before.address)
+        yield run
 
 
 def _merged(runs: Iterable[Run]) -> Iterator[Run]:

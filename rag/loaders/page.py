@@ -16,21 +16,27 @@ from rag.loaders.inline import Run, as_markdown, spaced
 from rag.loaders.rows import is_header
 
 if TYPE_CHECKING:
-    from bs4 import PageElement, Tag
+    from bs4 import Tag
+    from bs4.element import PageElement
 
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption "
-    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html li main menu nav ol p pre section summary "
-    "table tbody td tfoot th thead tr ul".split()
-)
-_SILENT = frozenset("script style noscript template svg title head input select button textarea".split())
-_CODE = frozenset("code tt kbd samp".split())
-_STRONG = frozenset(("b", "strong"))
-_BOXES = frozenset(
-    "note tip warning caution important admonition danger hint attention error seealso admonitionblock "
-    "remark info".split()
-)
-_LABELS = frozenset(("admonition-title", "title"))
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_BLOCKS = words("""
+    address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption
+    figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html li main menu nav ol p pre section summary
+    table tbody td tfoot th thead tr ul
+""")
+_SILENT = words("script style noscript template svg title head input select button textarea")
+_CODE = words("code tt kbd samp")
+_STRONG = words("b strong")
+_BOXES = words("""
+    note tip warning caution important admonition danger hint attention error seealso admonitionblock
+    remark info
+""")
+_LABELS = words("admonition-title title")
 _RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 # Around an anchor's name in a text that is still being made: these characters stand in no text.
@@ -227,8 +233,8 @@ class _Writer:
         return found
 
     def _runs(self, node: object, strong: bool = False, code: bool = False, address: str = "") -> list[Run]:
-        from bs4 import NavigableString, Tag
-        from bs4.element import PreformattedString
+        from bs4 import Tag
+        from bs4.element import NavigableString, PreformattedString
 
         if isinstance(node, NavigableString):
             plain = not isinstance(node, PreformattedString)  # comments and their like

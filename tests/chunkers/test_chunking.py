@@ -17,7 +17,6 @@ from support.fakes import WordEmbedder
 from rag.chunkers.headings import outline, titles
 from rag.chunkers.structure import StructureSettings, counter
 from rag.chunkers.tree import blocks
-from rag.chunkers.tree import blocks
 from rag.chunkers.whole import WholeSettings
 from rag.embedders.hosted import estimated_tokens
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
