@@ -98,6 +98,7 @@ class Assembly:
             ),
             generator=self._later("generator"),  # a search needs no key
             reader=self.reader,
+            notice=lambda: self.index.notice(fingerprint(self.embedder.card, self.chunker)),
         )
 
     def _opened_index(self) -> Index:

@@ -66,7 +66,8 @@ class Ingestor:
         started = time.perf_counter()
         with self._index.writing() as generation:
             self._index.check_fingerprint(self._fingerprint)
-            self._catalog.set_meta(fingerprint=self._fingerprint)
+            if self._catalog.meta("fingerprint") is None:
+                self._catalog.set_meta(fingerprint=self._fingerprint)
             root = SourceRoot.of(self._index.folder, self._catalog)
             tally = _Tally()
             found = list(self._find(paths, root, prune))
@@ -79,6 +80,8 @@ class Ingestor:
                 seen = {root.source(file) for file in files}
                 tally.removed += self._prune(paths, seen, {s.source for s in unread}, root, generation)
             self._catalog.sweep(pending=True)
+            if not self._catalog.files_cut_otherwise(self._chunker.fingerprint):
+                self._catalog.set_meta(fingerprint=self._fingerprint)
         return tally.report(time.perf_counter() - started)
 
     def remove(self, sources: Sequence[str]) -> list[str]:
@@ -153,6 +156,7 @@ class Ingestor:
     def _readings(self, files: Sequence[Path], root: SourceRoot) -> Iterator[_Cut | _Read]:
         """Each file's new and changed documents, cut, and then what there is to say of the file."""
         known = self._catalog.files()
+        otherwise = self._catalog.files_cut_otherwise(self._chunker.fingerprint)
         for path in files:
             file = root.source(path)
             try:
@@ -161,7 +165,7 @@ class Ingestor:
                 yield _Read(file, skipped=(Skipped(file, f"cannot be read: {error.strerror}"),))
                 continue
             digest = hashlib.sha256(LOADER_VERSION.encode() + data).hexdigest()
-            if (record := known.get(file)) and record.hash == digest:
+            if file not in otherwise and (record := known.get(file)) and record.hash == digest:
                 yield _Read(file, unchanged=record.documents, skipped=record.skipped)
             else:
                 yield from self._compared(file, digest, load_file(path, file, data, self._loaders))
@@ -178,6 +182,7 @@ class Ingestor:
             ]
             yield _Read(file, skipped=tuple(stays))
             return
+        before |= dict.fromkeys(self._catalog.cut_otherwise(file, self._chunker.fingerprint), "")
         contents = {document.id: _content_hash(document) for document in documents}
         for document in documents:
             content = contents[document.id]
@@ -218,7 +223,8 @@ class Ingestor:
 
     def _cut(self, document: Document, file: str, content: str) -> Entry:
         chunks = tuple(self._chunker.chunk(document))
-        return Entry(document, file, content, chunks, tuple(self._key(chunk) for chunk in chunks))
+        keys = tuple(self._key(chunk) for chunk in chunks)
+        return Entry(document, file, content, chunks, keys, self._chunker.fingerprint)
 
     # --- into the index -------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ class Pipeline:
 
     `rule` selects where a call brings none of its own. `others`: calibrations of the rerankers that
     may score in place of `reranker`, or before it.
+    `notice`: what there is to say of the index; empty where it is as it would be made today.
     """
 
     embedder: Embedder
@@ -52,6 +53,7 @@ class Pipeline:
     generator: Callable[[], Generator]
     others: Calibrations = field(default_factory=dict)
     reader: Reader | None = None
+    notice: Callable[[], str] = str
 
     # --- whole questions ------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Pipeline:
             retriever=self.retriever.name,
             rerank=reranked,
             candidates=trace_candidates(passages, selection),
-            notes=tuple(rerank_notes(reranked, used)),
+            notes=tuple(filter(None, [self.notice(), *rerank_notes(reranked, used)])),
         )
         return SearchResult(question.text, selection.kept, trace)
 

@@ -80,9 +80,9 @@ class Chunk:
     page: int | None = None
     reading: str = ""
     metadata: Metadata = field(default_factory=dict)
+    markup: Markup = "text"
     lead: str = ""
     anchor: str = ""
-    markup: Markup = "text"
 
 
 @dataclass(frozen=True, slots=True)

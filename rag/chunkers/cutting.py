@@ -97,7 +97,7 @@ class Cutter:
     def _bounded(self, announced: str, lead: str, context: _Context) -> str:
         """A lead leaves room for what it leads to; the announcement goes before the header does."""
         for tried in (announced + lead, lead):
-            if tried and self._fits(Piece(0, 0, tried * 4, context.terms)):
+            if tried and self._fits(Piece(0, 0, tried * 2, context.terms)):
                 return tried
         return ""
 

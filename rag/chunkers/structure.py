@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 # A run without spaces is one unknown token to many tokenizers, however long it is. Passages are
 # also held to this many characters a token, so that a base64 blob cannot become one passage.
 _CHARACTERS_PER_TOKEN = 12
+# Raise it whenever the same document would be cut otherwise.
+_VERSION = 2
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
 # Where two texts meet, some tokenizers need a token more than for both apart.
 _SPARE = (0, 2, 8)
 # The model's own markers around a text ([CLS] and [SEP]).
@@ -60,9 +64,10 @@ class StructureChunker:
         self._budget = budget
         self._heading_budget = min(settings.heading_tokens, self._budget // 2)
         self._splitter = lru_cache(maxsize=128)(self._make_splitter)
+        self._fit = lru_cache(maxsize=1024)(self._fitted)
         self.fingerprint = (
             f"structure tokens={self._budget} overlap={settings.overlap} "
-            f"headings={settings.headings}/{settings.heading_tokens}"
+            f"headings={settings.headings}/{settings.heading_tokens} cut={_VERSION}"
         )
 
     def chunk(self, document: Document) -> Sequence[Chunk]:
@@ -81,7 +86,7 @@ class StructureChunker:
                 (*with_title(document, above.path_at(piece.start)), *piece.terms),
                 self._reading(document, above, piece),
             )
-            for ordinal, piece in enumerate(pieces)
+            for ordinal, piece in enumerate(filter(lambda piece: _says_something(document, piece), pieces))
         ]
 
     def _cut(self, document: Document, above: Outline, tree: Sequence[Block]) -> list[Piece]:
@@ -117,7 +122,7 @@ class StructureChunker:
         fitted = (self._fit(with_title(document, path)) for path in paths)
         return min(max(self._count(heading_line(path)) for path in fitted), self._budget // 2)
 
-    def _fit(self, headings: tuple[str, ...]) -> tuple[str, ...]:
+    def _fitted(self, headings: tuple[str, ...]) -> tuple[str, ...]:
         """The path within its budget: the outermost and the innermost stay longest, words go last."""
         while len(headings) > 1 and not self._fits(heading_line(headings), self._heading_budget):
             headings = (headings[0], *headings[2:]) if len(headings) > 2 else headings[1:]
@@ -165,6 +170,11 @@ class StructureChunker:
         if callable(self._sizer):
             return TextSplitter.from_callback(self._sizer, budget, overlap=overlap)
         return TextSplitter.from_huggingface_tokenizer(self._sizer, budget, overlap=overlap)
+
+
+def _says_something(document: Document, piece: Piece) -> bool:
+    """A fence of code that had to be cut off from its lines is no passage."""
+    return _FENCE.fullmatch(document.text[piece.start : piece.end]) is None
 
 
 def counter(sizer: Sizer) -> Callable[[str], int]:

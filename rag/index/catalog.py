@@ -25,7 +25,16 @@ from rag.errors import StoreError
 from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
 
 CATALOG = "catalog.sqlite"
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
+# What version 2 had not; an index of that version gets it as it is opened.
+_ADDED = {
+    "documents": (
+        "anchors TEXT NOT NULL DEFAULT '[]'",
+        "titles TEXT NOT NULL DEFAULT '[]'",
+        "cut TEXT NOT NULL DEFAULT ''",
+    ),
+    "chunks": ("lead TEXT NOT NULL DEFAULT ''", "anchor TEXT NOT NULL DEFAULT ''"),
+}
 # Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
 _SWITCH_ATTEMPTS = 50
@@ -57,11 +66,13 @@ CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
 -- Embeddings that lost a chunk, and those that never had one yet: swept once nothing refers to them.
 CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
+-- Hashes of blocks that many documents share word for word: they stand in no passage.
+CREATE TABLE IF NOT EXISTS furniture (block BLOB PRIMARY KEY);
 """
 
 _CHUNK = """
 SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.above,
-    d.metadata, d.markup
+    d.metadata, d.markup, c.lead, c.anchor
 FROM chunks c JOIN documents d ON d.id = c.document_id
 """
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
@@ -80,13 +91,15 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document as it is to stand in the catalog: with its passages and the keys of their embeddings."""
+    """A document as it is to stand in the catalog: with its passages, the keys of their embeddings, and the
+    fingerprint of the chunker that made them."""
 
     document: Document
     file: str
     hash: str
     chunks: tuple[Chunk, ...]
     keys: tuple[bytes, ...]
+    cut: str = ""
 
 
 class Catalog:
@@ -111,10 +124,20 @@ class Catalog:
     def _create(self) -> None:
         self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded by a new file only
         self._keep_a_log()
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'furniture'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        if self.meta("schema") is None:
-            self.set_meta(schema=SCHEMA_VERSION)
+        if self.meta("schema") in (None, "2"):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """A new file, or one of the version before."""
+        with self._write() as db:
+            for table, columns in _ADDED.items():
+                there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+                for column in columns:
+                    if column.split()[0] not in there:
+                        db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            _set_meta(db, {"schema": SCHEMA_VERSION})
 
     def _keep_a_log(self) -> None:
         """SQLite does not wait for others that switch a new file at the same moment."""
@@ -226,7 +249,8 @@ class Catalog:
     def entries(self) -> Iterator[Entry]:
         """Every document with its file and hash, to be cut anew: without its chunks."""
         rows = self._db.execute(
-            "SELECT id, text, source, metadata, markup, pages, file, hash FROM documents ORDER BY source"
+            "SELECT id, text, source, metadata, markup, pages, anchors, titles, file, hash"
+            " FROM documents ORDER BY source"
         )
         for *document, file, content in rows:
             yield Entry(_document(tuple(document)), file, content, (), ())
@@ -246,6 +270,15 @@ class Catalog:
     def hashes(self, file: str) -> dict[str, str]:
         """Id and hash of each document that came from this file."""
         return dict(self._db.execute("SELECT id, hash FROM documents WHERE file = ?", (file,)))
+
+    def cut_otherwise(self, file: str, cut: str) -> frozenset[str]:
+        """Ids of the file's documents whose passages another chunker has made."""
+        rows = self._db.execute("SELECT id FROM documents WHERE file = ? AND cut != ?", (file, cut))
+        return frozenset(row[0] for row in rows)
+
+    def files_cut_otherwise(self, cut: str) -> frozenset[str]:
+        rows = self._db.execute("SELECT DISTINCT file FROM documents WHERE cut != ?", (cut,))
+        return frozenset(row[0] for row in rows)
 
     def metadata_keys(self) -> list[str]:
         rows = self._db.execute("SELECT DISTINCT j.key FROM documents d, json_each(d.metadata) j ORDER BY 1")
@@ -445,12 +478,14 @@ def _file_of(path: Path) -> tuple[int, int]:
 
 def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     db.executemany(
-        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text, anchors, titles, cut)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_document_row(entry) for entry in entries),
     )
     db.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO chunks"
+        " (id, document_id, ordinal, text, start, end, headings, page, above, key, lead, anchor)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
     )
 
@@ -471,13 +506,16 @@ def _document_row(entry: Entry) -> tuple[Any, ...]:
         json.dumps(dict(d.metadata)),
         json.dumps(d.pages),
         text,
+        json.dumps(d.anchors),
+        json.dumps(d.titles),
+        entry.cut,
     )
 
 
 def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
     return (
         c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page,
-        _above(c), key,
+        _above(c), key, c.lead, c.anchor,
     )  # fmt: skip
 
 
@@ -488,7 +526,8 @@ def _above(chunk: Chunk) -> str:
 
 
 def _chunk(row: tuple[Any, ...]) -> Chunk:
-    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, markup = row
+    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, *rest = row
+    markup, lead, anchor = rest
     return Chunk(
         id=id_,
         document_id=document_id,
@@ -502,11 +541,13 @@ def _chunk(row: tuple[Any, ...]) -> Chunk:
         reading=above.removeprefix(_WHOLE) if above.startswith(_WHOLE) else above + text,
         metadata=_metadata(metadata),
         markup=cast(Markup, markup),
+        lead=lead,
+        anchor=anchor,
     )
 
 
 def _document(row: tuple[Any, ...]) -> Document:
-    id_, text, source, metadata, markup, pages = row
+    id_, text, source, metadata, markup, pages, anchors, titles = row
     return Document(
         id=id_,
         text=zlib.decompress(text).decode("utf-8"),
@@ -514,6 +555,8 @@ def _document(row: tuple[Any, ...]) -> Document:
         metadata=_metadata(metadata),
         markup=cast(Markup, markup),
         pages=tuple(json.loads(pages)),
+        anchors=tuple((at, name) for at, name in json.loads(anchors)),
+        titles=tuple((at, level, title) for at, level, title in json.loads(titles)),
     )
 
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from rag.errors import LockedError, StoreError
 from rag.index.catalog import CATALOG, Catalog
+from rag.index.fingerprint import settings_of
 from rag.index.lexical import LexicalIndex, LexicalStore
 from rag.protocols import VectorIndex, VectorStore
 from rag.types import Chunk, Floats
@@ -78,14 +79,24 @@ class Index:
             return reading(self.current())
 
     def check_fingerprint(self, fingerprint: str) -> None:
-        """Refuses to mix vectors or passages that were made otherwise."""
+        """Refuses to mix vectors or passages that were made by other settings."""
         made_by = self.catalog.meta("fingerprint")
-        if made_by is not None and made_by != fingerprint:
+        if made_by is not None and settings_of(made_by) != settings_of(fingerprint):
             raise StoreError(
                 f"the index in {self.folder} was built with other settings.\n  index:    {made_by}\n"
                 f"  settings: {fingerprint}\nRun `rag rebuild --embed` to cut and encode its documents anew, "
                 "name another store.path, or put the settings back"
             )
+
+    def notice(self, fingerprint: str) -> str:
+        """What there is to say of an index that an earlier version has made."""
+        made_by = self.catalog.meta("fingerprint")
+        if made_by is None or made_by == fingerprint:
+            return ""
+        return (
+            "the index was made by an earlier version and answers with its passages: `rag rebuild --embed` "
+            "or a new ingest brings those of this one"
+        )
 
     def check_whole(self) -> None:
         """Refuses to answer where Chroma or the lexical index was lost, or lags behind the catalog."""

@@ -72,6 +72,8 @@ def _index(parts: Assembly) -> str:
             f"the catalog has {chunks} chunks, the store {dense}, the lexical index {lexical}: an ingest is "
             "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
         )
+    if notice := parts.index.notice(fingerprint(parts.embedder.card, parts.chunker)):
+        return f"{notice}; {chunks:,} chunks"
     return f"settings and index agree; {chunks:,} chunks in catalog, store and lexical index"
 
 

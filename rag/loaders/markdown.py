@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from rag.loaders.raw import RawFile
+from rag.markdown import block_parser, visible_inline
 from rag.types import Document
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
-_FENCE = re.compile(r" {0,3}(```|~~~)")
-_ATX = re.compile(r"# +(.*?)[ #]*$")
-_UNDERLINE = re.compile(r"=+\s*$")
+_TITLE = re.compile(r"^ {0,3}(?:#[ \t]|=+[ \t]*$)", re.MULTILINE)  # there may be one
 
 
 def load(file: RawFile) -> Iterable[Document]:
@@ -49,16 +49,13 @@ def _mapping(header: str) -> dict[str, object] | None:
 
 
 def first_heading(markdown: str) -> str | None:
-    """The first title of the first level outside fenced code."""
-    fence, above = "", ""
-    for line in markdown.splitlines():
-        mark = _FENCE.match(line)
-        if mark and fence in ("", mark[1]):
-            fence = "" if fence else mark[1]
-        elif not fence:
-            if heading := _ATX.match(line):
-                return heading[1] or None
-            if above and _UNDERLINE.match(line):
-                return above
-        above = line.strip()
-    return None
+    """The first title of the first level."""
+    if not _TITLE.search(markdown):
+        return None
+    tokens = block_parser().parse(markdown)
+    titles = (
+        " ".join(visible_inline(inside.content).split())
+        for heading, inside in pairwise(tokens)
+        if heading.type == "heading_open" and heading.tag == "h1" and heading.level == 0
+    )
+    return next(titles, None) or None

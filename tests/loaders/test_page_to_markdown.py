@@ -190,7 +190,7 @@ def test_each_place_that_an_address_can_point_at_is_known() -> None:
     "furniture",
     [
         "<div><p>Next: <a href=b>B</a>, Up: <a href=t>Top</a> &nbsp; [<a href=c>Contents</a>]</p></div>",
-        "<table><tr><td><a href=p>Prev</a></td><td><a href=u>Up</a></td><td><a href=n>Next</a></td></tr></table>",
+        "<table><tr><td><a href=p>Prev</a></td><td><a href=u>Up</a><td><a href=n>Next</a></table>",
         "<p><a href=/>Home</a> &gt; <a href=/d>Docs</a> &gt; This page</p>",
         "<div class=toc><dl><dt><a href=#a>1. A</a><dt><a href=#b>2. B</a></dl></div>",
         "<ul>" + "".join(f"<li><a href=#{n}>entry {n}</a>" for n in range(12)) + "</ul>",
