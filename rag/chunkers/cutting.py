@@ -69,14 +69,14 @@ class Cutter:
             yield from self._split_text(block, start, lead, context)
             return
         inner = context
-        if block.kind in _CARRIED:
+        if block.form in _CARRIED:
             inner = replace(context, lead=self._bounded(f"{context.lead}{announced}", block.lead, context))
-        if block.kind == "definition" and block.name:
+        if block.form == "definition" and block.name:
             inner = replace(context, terms=(*context.terms, block.name))
         first, *others = block.parts
         pieces = self._pieces([replace(first, start=start), *others], lead, inner)
         for at, piece in enumerate(pieces):
-            begins = block.kind == "definition" and at == 0 and len(piece.terms) == len(inner.terms)
+            begins = block.form == "definition" and at == 0 and len(piece.terms) == len(inner.terms)
             yield replace(piece, begins=True) if begins else piece
 
     def _split_text(self, block: Block, start: int, lead: str, context: _Context) -> Iterator[Piece]:
@@ -90,7 +90,7 @@ class Cutter:
     def _announcement(self, binders: Sequence[Block]) -> str:
         """What announces a list or table, for those of its pieces that stand further below."""
         last = binders[-1] if binders else None
-        if last is None or last.kind != "text":
+        if last is None or last.form != "text":
             return ""
         return f"{self._text[last.start : last.end].strip()}\n\n"
 

@@ -38,7 +38,7 @@ def outline(titles: Iterable[Title]) -> Outline:
 def titles(blocks: Sequence[Block]) -> Iterator[Title]:
     """Of the sections and those within them; a heading without words is none."""
     for block in blocks:
-        if block.kind == "section":
+        if block.form == "section":
             if block.name:
                 yield block.start, block.level, block.name
             yield from titles(block.parts)

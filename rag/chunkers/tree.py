@@ -18,7 +18,7 @@ from rag.markdown import block_parser, visible_inline
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-Kind = Literal["section", "heading", "text", "code", "table", "row", "list", "item", "definition", "term"]
+Form = Literal["section", "heading", "text", "code", "table", "row", "list", "item", "definition", "term"]
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _ITEM = re.compile(r"\A\s*(?:[-+*]|\d+[.)])\s+")
@@ -34,7 +34,7 @@ class Block:
     pieces needs (a table's header, a code block's fence). `name`: of a section its title, of a definition
     its terms."""
 
-    kind: Kind
+    form: Form
     start: int
     end: int
     parts: tuple[Block, ...] = ()
@@ -76,20 +76,20 @@ class _Reader:
         return tuple(block for block in found if block.start < block.end)
 
     def _block(self, node: _Node, start: int, end: int) -> Block:
-        kind = node.token.type
-        if kind == "heading_open":
+        form = node.token.type
+        if form == "heading_open":
             return Block(
                 "heading", start, end, (), True, "", self._title(node), int(node.token.tag.removeprefix("h"))
             )
-        if kind in ("bullet_list_open", "ordered_list_open"):
+        if form in ("bullet_list_open", "ordered_list_open"):
             return Block("list", start, end, self._parts(node.children, start, end))
-        if kind == "list_item_open":
+        if form == "list_item_open":
             return self._item(node, start, end)
-        if kind == "table_open":
+        if form == "table_open":
             return self._table(node, start, end)
-        if kind in ("fence", "code_block"):
+        if form in ("fence", "code_block"):
             return self._code(node.token, start, end)
-        if kind == "blockquote_open":
+        if form == "blockquote_open":
             return Block("list", start, end, self._parts(node.children, start, end))
         return Block("text", start, end, (), self._announces(start, end))
 
@@ -183,12 +183,12 @@ def _definitions(parts: Sequence[Block], text: str) -> list[Block]:
     for part in parts:
         told = text[part.start : part.end]
         above = made[-1] if made else None
-        if part.kind == "text" and _DEFINED.match(told):
+        if part.form == "text" and _DEFINED.match(told):
             made.append(_defined(part, text))
-        elif above and above.kind == "text" and _is_line(above, text) and re.match(r" {0,3}:[ \t]+\S", told):
+        elif above and above.form == "text" and _is_line(above, text) and re.match(r" {0,3}:[ \t]+\S", told):
             term = Block("term", above.start, above.end, (), True)
             made[-1] = Block("definition", above.start, part.end, (term, part), name=_term(above, text))
-        elif above and above.kind == "definition" and _MORE_DEFINED.match(told):
+        elif above and above.form == "definition" and _MORE_DEFINED.match(told):
             made[-1] = Block("definition", above.start, part.end, (*above.parts, part), name=above.name)
         else:
             made.append(part)
@@ -218,13 +218,13 @@ def _sections(flat: Sequence[Block]) -> tuple[Block, ...]:
     made: list[Block] = []
     at = 0
     while at < len(flat):
-        if flat[at].kind != "heading":
+        if flat[at].form != "heading":
             made.append(flat[at])
             at += 1
             continue
         level = flat[at].level
         until = at + 1
-        while until < len(flat) and not (flat[until].kind == "heading" and flat[until].level <= level):
+        while until < len(flat) and not (flat[until].form == "heading" and flat[until].level <= level):
             until += 1
         parts = (flat[at], *_sections(flat[at + 1 : until]))
         made.append(Block("section", flat[at].start, parts[-1].end, parts, name=flat[at].name, level=level))

@@ -33,7 +33,7 @@ class Run:
     """A stretch of text in one style. `address` is that of the page outside that it leads to."""
 
     text: str
-    kind: Literal["text", "code", "break"] = "text"
+    style: Literal["text", "code", "break"] = "text"
     strong: bool = False
     address: str = ""
 
@@ -62,8 +62,8 @@ def _tidy(runs: Iterable[Run]) -> list[Run]:
     """Neighbours of one style made one, and no space at an end, twice, or at the inside of a mark."""
     found: list[Run] = []
     blank = True  # at the start of a line no space is needed
-    for (kind, strong, address), some in groupby(runs, key=lambda run: (run.kind, run.strong, run.address)):
-        if kind == "break":
+    for (style, strong, address), some in groupby(runs, key=lambda run: (run.style, run.strong, run.address)):
+        if style == "break":
             found.append(Run("\n", "break"))
             blank = True
             continue
@@ -72,7 +72,7 @@ def _tidy(runs: Iterable[Run]) -> list[Run]:
         if not text:
             continue
         blank = text[-1] == " "
-        found += _with_spaces_outside(Run(text, kind, strong, address))
+        found += _with_spaces_outside(Run(text, style, strong, address))
     while found and not found[-1].text.strip():
         found.pop()
     if found:
@@ -101,7 +101,7 @@ def _with_spaces_inside(runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def _merged(runs: Iterable[Run]) -> Iterator[Run]:
-    for style, some in groupby(runs, key=lambda run: (run.kind, run.strong, run.address)):
+    for style, some in groupby(runs, key=lambda run: (run.style, run.strong, run.address)):
         if style[0] == "break":
             yield Run("\n", "break")
         else:
@@ -111,7 +111,7 @@ def _merged(runs: Iterable[Run]) -> Iterator[Run]:
 def _is_plain(runs: Sequence[Run]) -> bool:
     """Nothing in it that Markdown could read otherwise."""
     return not any(
-        run.strong or run.address or ("`" in run.text if run.kind == "code" else _SUSPECT.search(run.text))
+        run.strong or run.address or ("`" in run.text if run.style == "code" else _SUSPECT.search(run.text))
         for run in runs
     )
 
@@ -127,7 +127,7 @@ def _written(runs: Sequence[Run], escape: bool) -> str:
 
 
 def _piece(run: Run, escape: bool) -> str:
-    if run.kind == "code":
+    if run.style == "code":
         return _code(run.text)
     return _MARKS.sub(lambda mark: "\\" + mark[0], run.text) if escape else run.text
 

@@ -116,8 +116,10 @@ class _Writer:
         return self.blocks(tag)
 
     def _heading(self, tag: Tag) -> list[str]:
-        runs = [Run(run.text, run.kind) for run in self._inside(tag)]
-        line = as_markdown([Run(" ") if r.kind == "break" else r for r in runs], "#" * int(tag.name[1]) + " ")
+        runs = [Run(run.text, run.style) for run in self._inside(tag)]
+        line = as_markdown(
+            [Run(" ") if r.style == "break" else r for r in runs], "#" * int(tag.name[1]) + " "
+        )
         return [self._taken() + line] if line else []
 
     def _paragraph(self, runs: Sequence[Run]) -> list[str]:
@@ -185,8 +187,8 @@ class _Writer:
         return ["\n\n".join([*items, *_definition(terms, body)])] if items or terms or body else []
 
     def _term(self, tag: Tag) -> list[str]:
-        runs = [Run(run.text, run.kind, strong=True) for run in self._inside(tag, blocks=True)]
-        text = as_markdown([Run(" ", strong=True) if run.kind == "break" else run for run in runs])
+        runs = [Run(run.text, run.style, strong=True) for run in self._inside(tag, blocks=True)]
+        text = as_markdown([Run(" ", strong=True) if run.style == "break" else run for run in runs])
         return [self._taken() + text] if text else []
 
     # --- tables -------------------------------------------------------------------------------
@@ -214,10 +216,10 @@ class _Writer:
     def _cell(self, tag: Tag) -> str:
         self._note(tag)
         runs = [
-            Run(" ", strong=run.strong) if run.kind == "break" else run for run in self._inside(tag, True)
+            Run(" ", strong=run.strong) if run.style == "break" else run for run in self._inside(tag, True)
         ]
         if tag.name == "th":
-            runs = [Run(run.text, run.kind) for run in runs]
+            runs = [Run(run.text, run.style) for run in runs]
         return as_markdown(runs).replace("|", "\\|")
 
     # --- lines --------------------------------------------------------------------------------
