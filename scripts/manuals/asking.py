@@ -16,10 +16,13 @@ from manuals.quotes import misquoted, readings
 from manuals.visible import READABLE, read_visible
 from manuals.wording import says
 from rag import Rag, Settings
+from rag.answers.disagreement import DISAGREE
 from rag.types import Answer, Chunk, Document
 
 # What decides which passages an index holds. Whoever changes one of these measures with a new index.
-_CODE = ("loaders", "chunkers", "ingest.py", "index/fingerprint.py")
+_CODE = ("loaders", "chunkers", "markdown.py", "ingest.py", "index/fingerprint.py")
+# Lines of an answer that the product says itself, in a paragraph of quotations.
+_OWN = (DISAGREE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,13 @@ def _outcome(rag: Rag, shelf: _Shelf, question: ManualQuestion) -> Outcome:
         gold=tuple(shelf.holds(chunk, question) for chunk in chunks),
         fact_in_passages=_says(question, (_read(chunk) for chunk in chunks)),
         right=shown and _says(question, [answer.text]),
-        misquoted=misquoted(answer.text, shelf.sources(answer)) if shown else (),
+        misquoted=misquoted(_quotations(answer.text), shelf.sources(answer)) if shown else (),
         ms=ms,
     )
+
+
+def _quotations(text: str) -> str:
+    return "\n".join(line for line in text.split("\n") if line not in _OWN)
 
 
 def _says(question: ManualQuestion, texts: Iterable[str]) -> bool:
