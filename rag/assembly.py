@@ -24,7 +24,7 @@ from rag.second_stage.policy import Member, SecondStage, build_second_stage
 from rag.selection import Rule
 from rag.services.offline import check_offline, forbid_downloads
 from rag.settings import Settings
-from rag.types import NOBODY
+from rag.types import NOBODY, EmbedderCard
 
 # Who scores what no reranker of the stage has read in time.
 _NOBODY = Member(NOBODY, NoneSettings(kind="none"))
@@ -132,14 +132,17 @@ class Assembly:
         threshold = member.settings.threshold
         return calibration, calibration.threshold or 0.0 if threshold is None else threshold
 
-    def scored_with(self, reranker: RerankerSettings) -> dict[str, str]:
-        """All that decides a candidate's score and evidence: what a calibration was fitted with."""
+    def scored_with(self, reranker: RerankerSettings, embedder: EmbedderCard | None = None) -> dict[str, str]:
+        """All that decides a candidate's score and evidence: what a calibration was fitted with.
+
+        `embedder`: another than the one in use, which makes the same index.
+        """
         given = dict(reranker)
         read = [f"{key}={given[key]}" for key in _SCORING if given.get(key) is not None]
         return {
             "reranker": " ".join([given["kind"], *read]),
             "first_stage": self.settings.retriever.kind,
-            "index": fingerprint(self.embedder.card, self.chunker),
+            "index": fingerprint(embedder or self.embedder.card, self.chunker),
         }
 
     @cached_property

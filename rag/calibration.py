@@ -12,10 +12,16 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rag.errors import ConfigError
 from rag.types import Evidence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 Transform = Literal["identity", "logit"]
 FEATURES = ("score", "cosine", "cosine_reference", "bm25_share", "bm25_coverage")
@@ -56,6 +62,21 @@ class Calibration:
 
     def relevance(self, logit: float) -> float:
         return _on_line(self.isotonic, logit) if self.isotonic else sigmoid(logit)
+
+    def logits(self, features: Numbers) -> Numbers:
+        """Of many candidates: a row each, with a column for each of FEATURES."""
+        columns = [FEATURES.index(name) for name in self.weights]
+        logits: Numbers = features[:, columns] @ list(self.weights.values()) + self.bias
+        return logits
+
+    def relevances(self, features: Numbers) -> Numbers:
+        import numpy as np
+
+        logits = self.logits(features)
+        if self.isotonic:
+            corners = np.array(self.isotonic)
+            return np.asarray(np.interp(logits, corners[:, 0], corners[:, 1]), dtype=np.float64)
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
 
     def features(self, score: float, evidence: Evidence) -> dict[str, float | None]:
         return {

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from rag.types import Answer, IngestReport, Passage, SearchResult
+
+
+def to_json(value: Any, digits: int | None = None) -> Any:
+    """A dataclass as an object, under the names of its fields or the `key` in their metadata."""
+    if is_dataclass(value):
+        return {f.metadata.get("key", f.name): to_json(getattr(value, f.name), digits) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(one, digits) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(one, digits) for one in value]
+    if isinstance(value, float) and digits is not None:
+        return round(value, digits)
+    return str(value) if isinstance(value, Path) else value
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

@@ -66,17 +66,32 @@ def estimate_tokens(text: str) -> int:
 
 def _reason_against(passage: Passage, kept: Sequence[Passage], best: float, rule: Rule) -> str:
     threshold = next((t for scorer, t in rule.thresholds if scorer == passage.scorer), rule.threshold)
-    if passage.relevance < threshold:
-        return f"relevance {passage.relevance:.3f} is below the threshold {threshold:.3f}"
-    if rule.ratio is not None and passage.relevance < rule.ratio * best:
-        return f"relevance {passage.relevance:.3f} is below {rule.ratio:g} of the best ({best:.3f})"
-    if len(kept) >= rule.top_k:
-        return f"beyond top_k {rule.top_k}"
+    if reason := _reason_by_relevance(passage.relevance, len(kept), best, threshold, rule):
+        return reason
     if rule.duplicates is not None and (twin := _twin(passage, kept, rule.duplicates)):
         return f"repeats the passage of rank {twin.rank} ({twin.chunk.source})"
     if kept and _tokens([*kept, passage]) > rule.budget:
         return f"over the prompt's budget of {rule.budget} tokens"
     return ""
+
+
+def keep_by_relevance(relevances: Sequence[float], rule: Rule) -> list[int]:
+    """The places that `select` keeps where no passage repeats another and the budget holds all.
+    `relevances`: best first."""
+    kept: list[int] = []
+    best = max(relevances, default=0.0)
+    for place, relevance in enumerate(relevances):
+        if not _reason_by_relevance(relevance, len(kept), best, rule.threshold, rule):
+            kept.append(place)
+    return kept
+
+
+def _reason_by_relevance(relevance: float, kept: int, best: float, threshold: float, rule: Rule) -> str:
+    if relevance < threshold:
+        return f"relevance {relevance:.3f} is below the threshold {threshold:.3f}"
+    if rule.ratio is not None and relevance < rule.ratio * best:
+        return f"relevance {relevance:.3f} is below {rule.ratio:g} of the best ({best:.3f})"
+    return f"beyond top_k {rule.top_k}" if kept >= rule.top_k else ""
 
 
 def _tokens(passages: Iterable[Passage]) -> int:

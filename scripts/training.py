@@ -28,11 +28,11 @@ from rag.evaluation.naming import naming
 from rag.protocols import Progress
 from rag.training.options import Options
 from rag.training.recipe import Recipe
-from rag.training.record import trained_json
+from rag.training.trained import trained_json
 from rag.training.reencode import reencoded
 from rag.training.train import CALIBRATION, Training
 from rag.training.trainee import trainee_of, with_model
-from rag.training.verdict import METRIC, Judgement, judged, ranked
+from rag.training.judgement import METRIC, Judgement, judged, ranked
 
 
 def main() -> None:

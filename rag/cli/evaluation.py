@@ -52,12 +52,13 @@ def evaluate(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_evaluation import render_evaluation
+    from rag.contract import to_json
     from rag.evaluation.dataset import Dataset
     from rag.evaluation.evaluate import evaluate
     from rag.evaluation.pages.one import evaluation_page
     from rag.evaluation.pages.page import write_report
     from rag.evaluation.scoring import Options
-    from rag.evaluation.summary import summary_json
+    from rag.evaluation.summary import DIGITS, summarise
     from rag.settings import Settings
 
     data = Dataset.load(dataset, split)
@@ -66,7 +67,8 @@ def evaluate(
     with showing_progress(quiet=as_json) as progress:
         found = evaluate(Settings.load(config), str(config), data, folder, options, progress)
         write_report(evaluation_page(found), folder)
-    print_json(summary_json(found)) if as_json else render_evaluation(summary_json(found))
+    summary = summarise(found)
+    print_json(to_json(summary, DIGITS)) if as_json else render_evaluation(summary)
     if found.failed:
         raise typer.Exit(1)
 
@@ -91,13 +93,15 @@ def compare(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_evaluation import render_comparison
+    from rag.contract import to_json
     from rag.errors import InputError
     from rag.evaluation.compare import compare as compare_configs
-    from rag.evaluation.compare import comparison_json
+    from rag.evaluation.compare import summarise_comparison
     from rag.evaluation.dataset import Dataset
     from rag.evaluation.pages.page import write_report
     from rag.evaluation.pages.several import comparison_page
     from rag.evaluation.scoring import Options
+    from rag.evaluation.summary import DIGITS
 
     *configs, dataset = files
     if len(configs) < 2:
@@ -108,7 +112,8 @@ def compare(
     with showing_progress(quiet=as_json) as progress:
         found = compare_configs(configs, data, folder, options, progress)
         write_report(comparison_page(found), folder)
-    print_json(comparison_json(found)) if as_json else render_comparison(comparison_json(found))
+    summary = summarise_comparison(found)
+    print_json(to_json(summary, DIGITS)) if as_json else render_comparison(summary)
     if found.refused:
         raise typer.Exit(1)
 
@@ -139,13 +144,15 @@ def calibrate(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_evaluation import render_calibration
+    from rag.contract import to_json
     from rag.errors import InputError
     from rag.evaluation.calibrate import calibrate as fit
-    from rag.evaluation.calibrate import calibrated_json, write
+    from rag.evaluation.calibrate import summarise_calibration, write
     from rag.evaluation.dataset import Dataset
     from rag.evaluation.pages.calibration import calibration_page
     from rag.evaluation.pages.page import write_report
     from rag.evaluation.separation import Wish
+    from rag.evaluation.summary import DIGITS
     from rag.settings import Settings
 
     if precision is not None and false_answers is not None:
@@ -158,7 +165,8 @@ def calibrate(
         write(found)
         folder = Path("runs/calibrate") / path.stem
         write_report(calibration_page(found), folder)
-    print_json(calibrated_json(found)) if as_json else render_calibration(calibrated_json(found), folder)
+    summary = summarise_calibration(found)
+    print_json(to_json(summary, DIGITS)) if as_json else render_calibration(summary, folder)
 
 
 @commands.command()
@@ -185,12 +193,14 @@ def tune(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_evaluation import render_tuning
+    from rag.contract import to_json
     from rag.evaluation.dataset import Dataset
     from rag.evaluation.pages.page import write_report
     from rag.evaluation.pages.tuning import tuning_page
     from rag.evaluation.scoring import Options
+    from rag.evaluation.summary import DIGITS
+    from rag.evaluation.tune import summarise_tuning
     from rag.evaluation.tune import tune as search_settings
-    from rag.evaluation.tune import tuned_json
     from rag.settings import Settings
 
     data = Dataset.load(dataset, split).sample(sample, seed)
@@ -200,7 +210,8 @@ def tune(
     with showing_progress(quiet=as_json) as progress:
         found = search_settings(settings, config, more, data, budget_ms, folder, options, progress)
         write_report(tuning_page(found), folder)
-    print_json(tuned_json(found)) if as_json else render_tuning(tuned_json(found), folder)
+    summary = summarise_tuning(found)
+    print_json(to_json(summary, DIGITS)) if as_json else render_tuning(summary, folder)
 
 
 @commands.command()
@@ -217,9 +228,11 @@ def questions(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_evaluation import render_drafts
-    from rag.evaluation.drafting import draft, drafts_json
+    from rag.contract import to_json
+    from rag.evaluation.drafting import draft, summarise_drafts
     from rag.settings import Settings
 
     with showing_progress(quiet=as_json) as progress:
         found = draft(Settings.load(config), count, seed, out, progress)
-    print_json(drafts_json(found)) if as_json else render_drafts(drafts_json(found))
+    summary = summarise_drafts(found)
+    print_json(to_json(summary)) if as_json else render_drafts(summary)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.markup import escape
 from rich.text import Text
 
 from rag.cli.render import console
 from rag.training.plan import Plan
+from rag.training.trained import TrainedSummary
 
 
 def render_training_plan(plan: Plan) -> None:
@@ -28,18 +26,18 @@ def render_training_plan(plan: Plan) -> None:
     )
 
 
-def render_trained(found: Mapping[str, Any]) -> None:
-    out, verdict = console(), found["verdict"]
-    gain = verdict["gain"]
-    colour = "green" if verdict["word"] == "adopt" else "yellow"
+def render_trained(found: TrainedSummary) -> None:
+    out, verdict = console(), found.verdict
+    gain = verdict.gain
+    colour = "green" if verdict.word == "adopt" else "yellow"
     out.print(
-        f"{verdict['metric']} {verdict['before']:.3f} → {verdict['after']:.3f} on {gain['questions']} "
-        f"questions held out: [bold {colour}]{gain['mean']:+.3f}[/] (95% interval {gain['low']:+.3f} to "
-        f"{gain['high']:+.3f}); first stage alone {verdict['first_stage']['mean']:+.3f}"
+        f"{verdict.metric} {verdict.before:.3f} → {verdict.after:.3f} on {gain.questions} "
+        f"questions held out: [bold {colour}]{gain.mean:+.3f}[/] (95% interval {gain.low:+.3f} to "
+        f"{gain.high:+.3f}); first stage alone {verdict.first_stage.mean:+.3f}"
     )
-    if not found["installed"]:
-        out.print("[bold red]not installed[/]", Text(verdict["text"]))
-        if not found["best_step"]:
+    if not found.installed:
+        out.print("[bold red]not installed[/]", Text(verdict.text))
+        if not found.best_step:
             out.print(
                 "no look at held-out questions was above the start, whose weights were kept: nothing was "
                 "encoded and judged. `rag calibrate` may gain without training"
@@ -47,9 +45,9 @@ def render_trained(found: Mapping[str, Any]) -> None:
             return
         out.print("--force keeps it all the same; the work so far is kept for that")
         return
-    if verdict["word"] != "adopt":
-        out.print("[yellow]installed by --force[/]", Text(verdict["text"]))
-    out.print(f"written to {escape(found['out'])}; in the config:")
-    out.print(Text(found["config_lines"], style="bold"))
-    if found["kind"] == "embedder":
+    if verdict.word != "adopt":
+        out.print("[yellow]installed by --force[/]", Text(verdict.text))
+    out.print(f"written to {escape(found.out)}; in the config:")
+    out.print(Text(found.config_lines, style="bold"))
+    if found.kind == "embedder":
         out.print("then `rag rebuild --embed` encodes the index anew; the old one answers meanwhile")

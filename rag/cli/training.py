@@ -66,13 +66,15 @@ def train(
     from rag.cli.printing import print_json
     from rag.cli.progress import showing_progress
     from rag.cli.render_training import render_trained, render_training_plan
+    from rag.contract import to_json
     from rag.evaluation.dataset import Dataset
+    from rag.evaluation.summary import DIGITS
     from rag.settings import Settings
     from rag.training.options import Options
     from rag.training.plan import Plan
     from rag.training.recipe import Recipe
-    from rag.training.record import trained_json
     from rag.training.train import Training
+    from rag.training.trained import summarise_training
 
     def tell(made: Plan) -> None:
         if not as_json:
@@ -86,9 +88,10 @@ def train(
         training = Training(Settings.load(config), str(config), data, recipe, options, progress)
         if plan:
             made = training.plan()
-            print_json(made.as_json()) if as_json else render_training_plan(made)
+            print_json(to_json(made.summary())) if as_json else render_training_plan(made)
             return
         trained = training.run(tell)
-    print_json(trained_json(trained)) if as_json else render_trained(trained_json(trained))
+    summary = summarise_training(trained)
+    print_json(to_json(summary, DIGITS)) if as_json else render_trained(summary)
     if not trained.installed:
         raise typer.Exit(NOT_BETTER)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from rag.calibration import Calibration
 from rag.errors import InputError
 from rag.evaluation.candidates import Judged, judged, usable
+from rag.evaluation.crossvalidation import Fitting, HeldOut, hold_out
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
-from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, calibration_entry, fit, platt, rounded, straighten
+from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, platt, rounded, straighten
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import naming
 from rag.evaluation.reliability import Bin, bins, calibration_error, log_loss
 from rag.evaluation.separation import Asked, Proposal, Wish, area, propose
 from rag.protocols import Progress
+from rag.second_stage.fitted import CalibrationFile
 from rag.settings import Settings
 
-FOLDS = 5
 _FEWEST = 20
 
 Numbers = NDArray[np.float64]
-Fitting = Callable[[Sequence[Judged]], Fit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class Quality:
 
     log_loss: float
     calibration_error: float
-    ndcg: float
-    bins: tuple[Bin, ...]
+    ndcg: float = field(metadata={"key": "ndcg@10"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +49,12 @@ class Calibrated:
     tried: Mapping[str, Quality]
     before: Quality
     threshold_before: float
-    fitted: Fit
+    bins_before: tuple[Bin, ...]
+    bins_after: tuple[Bin, ...]
+    fitted: Calibration
     proposal: Proposal
     separation: float | None
-    entry: Mapping[str, Any]
+    file: CalibrationFile
     path: Path
     asked: tuple[Asked, ...]
 
@@ -81,43 +80,37 @@ def calibrate(
     # A reranker may cost money: each candidate is scored once for all that follows.
     rows = [row for row in judged(pipeline, dataset, named, progress) if len(row.relevant)]
     _check(rows, dataset)
-    folds = _folds(rows, seed)
-    current = _as_fit(pipeline.calibration)
-    before = _quality(
-        rows, [current.relevance(r.features) for r in rows], [current.logits(r.features) for r in rows]
-    )
-    held_out = {name: _held_out(rows, folds, way) for name, way in _ways(rows).items()}
-    tried = {
-        name: _quality(rows, [h.relevance for h in found], [h.logits for h in found])
-        for name, found in held_out.items()
-    }
+    current, ways = pipeline.calibration, _ways(rows)
+    configured = [HeldOut(current.logits(r.features), current.relevances(r.features)) for r in rows]
+    held_out = {name: hold_out(rows, way, seed) for name, way in ways.items()}
+    tried = {name: _quality(rows, found) for name, found in held_out.items()}
     chosen = min(tried, key=lambda name: tried[name].log_loss)
-    fitted = rounded(_ways(rows)[chosen](rows))
     asked = tuple(
         Asked(row.answerable, h.relevance, row.relevant)
         for row, h in zip(rows, held_out[chosen], strict=True)
     )
     proposal = propose(asked, wish, settings.reranker.top_k)
-    entry = calibration_entry(
-        pipeline.reranker.card,
-        pipeline.calibration.transform,
-        fitted,
-        fitted_on=_told(len(rows), dataset),
-        fingerprint=rag.assembly.scored_with(settings.reranker),
+    fitted = replace(
+        rounded(ways[chosen](rows)),
+        transform=current.transform,
+        fitted_on=_describe(len(rows), dataset),
         threshold=round(proposal.threshold, 4),
     )
+    card = pipeline.reranker.card
     return Calibrated(
         config=config,
         dataset=dataset,
-        reranker=f"{pipeline.reranker.card.kind} {pipeline.reranker.card.model}".strip(),
+        reranker=f"{card.kind} {card.model}".strip(),
         chosen=chosen,
         tried=tried,
-        before=before,
+        before=_quality(rows, configured),
         threshold_before=pipeline.rule.threshold,
+        bins_before=_bins(rows, configured),
+        bins_after=_bins(rows, held_out[chosen]),
         fitted=fitted,
         proposal=proposal,
         separation=area(asked),
-        entry=entry,
+        file=CalibrationFile.of(card, fitted, rag.assembly.scored_with(settings.reranker)),
         path=path,
         asked=asked,
     )
@@ -131,37 +124,42 @@ def write(found: Calibrated) -> None:
         f"{found.after.log_loss:.4f} after.\n"
     )
     found.path.parent.mkdir(parents=True, exist_ok=True)
-    found.path.write_text(head + yaml.safe_dump(dict(found.entry), sort_keys=False, width=110), "utf-8")
-
-
-def calibrated_json(found: Calibrated) -> dict[str, Any]:
-    def shown(quality: Quality) -> dict[str, float]:
-        return {
-            "log_loss": round(quality.log_loss, 6),
-            "calibration_error": round(quality.calibration_error, 6),
-            "ndcg@10": round(quality.ndcg, 6),
-        }
-
-    return {
-        "dataset": found.dataset.name,
-        "config": found.config,
-        "questions": len(found.asked),
-        "synthetic": found.dataset.synthetic,
-        "reranker": found.reranker,
-        "before": shown(found.before),
-        "after": shown(found.after),
-        "chosen": found.chosen,
-        "tried": {name: shown(quality) for name, quality in found.tried.items()},
-        "threshold": asdict(found.proposal),
-        "separation": None if found.separation is None else round(found.separation, 6),
-        "path": str(found.path),
-    }
+    found.path.write_text(found.file.yaml(head), "utf-8")
 
 
 @dataclass(frozen=True, slots=True)
-class _HeldOut:
-    logits: Numbers
-    relevance: Numbers
+class CalibrationSummary:
+    """A calibration in figures: what is printed, and what `--json` says."""
+
+    dataset: str
+    config: str
+    questions: int
+    synthetic: int
+    reranker: str
+    before: Quality
+    after: Quality
+    chosen: str
+    tried: Mapping[str, Quality]
+    threshold: Proposal
+    separation: float | None
+    path: str
+
+
+def summarise_calibration(found: Calibrated) -> CalibrationSummary:
+    return CalibrationSummary(
+        dataset=found.dataset.name,
+        config=found.config,
+        questions=len(found.asked),
+        synthetic=found.dataset.synthetic,
+        reranker=found.reranker,
+        before=found.before,
+        after=found.after,
+        chosen=found.chosen,
+        tried=found.tried,
+        threshold=found.proposal,
+        separation=found.separation,
+        path=str(found.path),
+    )
 
 
 def _check(rows: Sequence[Judged], dataset: Dataset) -> None:
@@ -189,33 +187,22 @@ def _straightened(way: Fitting) -> Fitting:
     return lambda rows: straighten(way(rows), rows)
 
 
-def _folds(rows: Sequence[Judged], seed: int) -> list[int]:
-    """The fold of each question, dealt out so that each gets its share of the unanswerable ones."""
-    order = np.random.default_rng(seed).permutation(len(rows)).tolist()
-    order.sort(key=lambda i: rows[i].answerable)
-    folds = [0] * len(rows)
-    for turn, place in enumerate(order):
-        folds[place] = turn % FOLDS
-    return folds
-
-
-def _held_out(rows: Sequence[Judged], folds: Sequence[int], way: Fitting) -> list[_HeldOut]:
-    """Every question by a fit that has not seen it."""
-    fits = [way([row for row, f in zip(rows, folds, strict=True) if f != fold]) for fold in range(FOLDS)]
-    return [
-        _HeldOut(fits[fold].logits(row.features), fits[fold].relevance(row.features))
-        for row, fold in zip(rows, folds, strict=True)
-    ]
-
-
-def _quality(rows: Sequence[Judged], relevance: Sequence[Numbers], logits: Sequence[Numbers]) -> Quality:
-    predicted, relevant = np.concatenate(relevance), np.concatenate([row.relevant for row in rows])
+def _quality(rows: Sequence[Judged], found: Sequence[HeldOut]) -> Quality:
+    predicted, relevant = _passages(rows, found)
     return Quality(
         log_loss(predicted, relevant),
         calibration_error(predicted, relevant),
-        _ndcg(rows, logits),
-        tuple(bins(predicted, relevant)),
+        _ndcg(rows, [one.logits for one in found]),
     )
+
+
+def _bins(rows: Sequence[Judged], found: Sequence[HeldOut]) -> tuple[Bin, ...]:
+    return tuple(bins(*_passages(rows, found)))
+
+
+def _passages(rows: Sequence[Judged], found: Sequence[HeldOut]) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Of all questions: the relevance predicted of each, and whether it is relevant."""
+    return np.concatenate([one.relevance for one in found]), np.concatenate([row.relevant for row in rows])
 
 
 def _ndcg(rows: Sequence[Judged], logits: Sequence[Numbers]) -> float:
@@ -231,10 +218,6 @@ def _ndcg(rows: Sequence[Judged], logits: Sequence[Numbers]) -> float:
     return mean(score_rankings(rankings, grades, 10, 50))["ndcg@10"]
 
 
-def _as_fit(calibration: Calibration) -> Fit:
-    return Fit(calibration.weights, calibration.bias, calibration.isotonic)
-
-
-def _told(questions: int, dataset: Dataset) -> str:
+def _describe(questions: int, dataset: Dataset) -> str:
     drafted = f", {dataset.synthetic} of them synthetic" if dataset.synthetic else ""
     return f"{questions} questions of {dataset.name}{drafted}"

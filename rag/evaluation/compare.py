@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rag.errors import InputError
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.scoring import Evaluation, Options, check_judged, explain_flaws
 from rag.evaluation.statistics import Difference, difference, holm
-from rag.evaluation.summary import summary_json
+from rag.evaluation.summary import Summary, summarise
 from rag.evaluation.verdict import Verdict, judge
 from rag.protocols import Progress
 from rag.settings import Settings
@@ -31,7 +30,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    id: str
+    id: str = field(metadata={"key": "_id"})
     text: str
     baseline: float
     other: float
@@ -79,10 +78,48 @@ class Comparison:
             best = max(adopted, key=lambda pair: pair.differences[self.baseline.metric].mean)
             return Verdict("adopt", f"adopt {best.config}: {best.verdict.text}")
         open_ = [pair for pair in self.pairs if pair.verdict.needed is not None]
-        told = "; ".join(f"{pair.config}: {pair.verdict.text}" for pair in open_ or self.pairs)
+        texts = "; ".join(f"{pair.config}: {pair.verdict.text}" for pair in open_ or self.pairs)
         if open_:
-            return Verdict("not enough questions", told, max(pair.verdict.needed or 0 for pair in open_))
-        return Verdict("keep", f"keep {self.baseline.config}: {told or 'no other config ran whole'}")
+            return Verdict("not enough questions", texts, max(pair.verdict.needed or 0 for pair in open_))
+        return Verdict("keep", f"keep {self.baseline.config}: {texts or 'no other config ran whole'}")
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedGain:
+    """`p_corrected`: for there being several configs."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    p_corrected: float
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairSummary:
+    config: str
+    verdict: Verdict
+    metrics: Mapping[str, CorrectedGain]
+    moved: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonSummary:
+    """A comparison in figures: what is printed, and what `--json` says."""
+
+    dataset: str
+    questions: int
+    ranked: int
+    synthetic: int
+    metric: str
+    verdict: Verdict
+    arms: tuple[Summary, ...]
+    comparisons: tuple[PairSummary, ...]
+    refused: tuple[Refused, ...]
+    folder: str
 
 
 def compare(
@@ -157,53 +194,37 @@ def _moves(baseline: Evaluation, arm: Evaluation) -> tuple[Move, ...]:
     )
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    verdict, baseline = comparison.verdict, comparison.baseline
-    return {
-        "dataset": baseline.dataset.name,
-        "questions": len(baseline.scored),
-        "ranked": len(baseline.ranked),
-        "synthetic": baseline.dataset.synthetic,
-        "metric": baseline.metric,
-        "verdict": {"word": verdict.word, "text": verdict.text, "needed": verdict.needed},
-        "arms": [summary_json(arm) for arm in comparison.arms],
-        "comparisons": [_pair_json(pair) for pair in comparison.pairs],
-        "refused": [{"config": one.config, "reason": one.reason} for one in comparison.refused],
-        "folder": str(comparison.folder),
-    }
+def summarise_comparison(comparison: Comparison) -> ComparisonSummary:
+    baseline = comparison.baseline
+    return ComparisonSummary(
+        dataset=baseline.dataset.name,
+        questions=len(baseline.scored),
+        ranked=len(baseline.ranked),
+        synthetic=baseline.dataset.synthetic,
+        metric=baseline.metric,
+        verdict=comparison.verdict,
+        arms=tuple(summarise(arm) for arm in comparison.arms),
+        comparisons=tuple(_summarise_pair(pair) for pair in comparison.pairs),
+        refused=comparison.refused,
+        folder=str(comparison.folder),
+    )
 
 
-def _pair_json(pair: Pair) -> dict[str, Any]:
-    return {
-        "config": pair.config,
-        "verdict": {
-            "word": pair.verdict.word,
-            "text": pair.verdict.text,
-            "needed": pair.verdict.needed,
-        },
-        "metrics": {
-            name: {
-                "mean": round(found.mean, 6),
-                "low": round(found.low, 6),
-                "high": round(found.high, 6),
-                "p": round(found.p, 6),
-                "p_corrected": round(pair.corrected[name], 6),
-                "wins": found.wins,
-                "ties": found.ties,
-                "losses": found.losses,
-            }
-            for name, found in pair.differences.items()
-        },
-        "moved": [
-            {
-                "_id": move.id,
-                "text": move.text,
-                "baseline": round(move.baseline, 6),
-                "other": round(move.other, 6),
-            }
-            for move in pair.moved
-        ],
+def _summarise_pair(pair: Pair) -> PairSummary:
+    metrics = {
+        name: CorrectedGain(
+            found.mean,
+            found.low,
+            found.high,
+            found.p,
+            pair.corrected[name],
+            found.wins,
+            found.ties,
+            found.losses,
+        )
+        for name, found in pair.differences.items()
     }
+    return PairSummary(pair.config, pair.verdict, metrics, tuple(pair.moved))
 
 
 def _names(configs: Sequence[Path]) -> list[str]:

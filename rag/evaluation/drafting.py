@@ -20,7 +20,6 @@ from rag.api import Rag
 from rag.errors import ConfigError, InputError, RagError
 from rag.evaluation.dataset import LabelledQuestion
 from rag.protocols import Generator, Progress
-from rag.runs.journal import AnswerLine
 from rag.settings import Settings
 from rag.types import Candidate, Chunk, Passage, Question
 
@@ -57,7 +56,7 @@ def draft(settings: Settings, count: int, seed: int, path: Path, progress: Progr
     if path.exists():
         raise InputError(f"{path} is there already, perhaps with your corrections: name another --out")
     rag = Rag(settings)
-    found, name = _drafted(rag, count, seed, progress)
+    found, name = _make_drafts(rag, count, seed, progress)
     drafted = Drafted(tuple(found), name, path)
     _write(drafted)
     return drafted
@@ -65,11 +64,11 @@ def draft(settings: Settings, count: int, seed: int, path: Path, progress: Progr
 
 def draft_questions(rag: Rag, count: int, seed: int, progress: Progress) -> list[LabelledQuestion]:
     """The same as labelled questions, for training: nobody has reviewed them."""
-    found, name = _drafted(rag, count, seed, progress)
+    found, name = _make_drafts(rag, count, seed, progress)
     return [LabelledQuestion.model_validate(line) for line in _lines(found, name)]
 
 
-def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[Draft], str]:
+def _make_drafts(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[Draft], str]:
     """And by whom."""
     chunks = _spread(_chunks(rag), seed)
     if not chunks:
@@ -81,7 +80,7 @@ def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[
     for chunk in chunks:
         if len(found) == count:
             break
-        made = _asked(writer, chunk) if writer else _cut(chunk)
+        made = _ask_writer(writer, chunk) if writer else _cut(chunk)
         if made and made.text not in texts:
             found.append(made)
             texts.add(made.text)
@@ -89,13 +88,19 @@ def _drafted(rag: Rag, count: int, seed: int, progress: Progress) -> tuple[list[
     return found, writer.name if writer else "headings and sentences"
 
 
-def drafts_json(found: Drafted) -> dict[str, Any]:
-    return {
-        "questions": len(found.drafts),
-        "drafted_by": found.drafted_by,
-        "path": str(found.path),
-        "examples": [one.text for one in found.drafts[:_EXAMPLES]],
-    }
+@dataclass(frozen=True, slots=True)
+class DraftsSummary:
+    """What is printed, and what `--json` says."""
+
+    questions: int
+    drafted_by: str
+    path: str
+    examples: tuple[str, ...]
+
+
+def summarise_drafts(found: Drafted) -> DraftsSummary:
+    examples = tuple(one.text for one in found.drafts[:_EXAMPLES])
+    return DraftsSummary(len(found.drafts), found.drafted_by, str(found.path), examples)
 
 
 def _write(found: Drafted) -> None:
@@ -104,7 +109,8 @@ def _write(found: Drafted) -> None:
     found.path.write_text("".join(lines), "utf-8")
 
 
-def _lines(drafts: Sequence[Draft], drafted_by: str) -> Iterator[AnswerLine]:
+def _lines(drafts: Sequence[Draft], drafted_by: str) -> Iterator[dict[str, Any]]:
+    """As a dataset's file has them."""
     for number, one in enumerate(drafts, start=1):
         yield {
             "_id": f"draft-{number:03}",
@@ -140,7 +146,7 @@ def _spread(chunks: Sequence[Chunk], seed: int) -> list[Chunk]:
     return [of[source][turn] for turn in range(rounds) for source in order if turn < len(of[source])]
 
 
-def _asked(writer: Generator, chunk: Chunk) -> Draft | None:
+def _ask_writer(writer: Generator, chunk: Chunk) -> Draft | None:
     """By a language model, as an answer to the request for a question."""
     passage = Passage(Candidate(chunk, 1, 0.0), 0.0, 0.0, 1.0, 1)
     try:

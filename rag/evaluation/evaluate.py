@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rag.api import Rag
-from rag.contract import search_json
+from rag.contract import search_json, to_json
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.metrics import run_lines
 from rag.evaluation.naming import naming
-from rag.evaluation.scoring import Evaluation, Options, ranking, score
-from rag.evaluation.summary import question_json
+from rag.evaluation.scoring import Evaluation, Options, Rank, rank_documents, score
+from rag.evaluation.summary import DIGITS, question_line
 from rag.protocols import Progress
 from rag.runs.journal import Journal
-from rag.runs.provenance import material, provenance
-from rag.runs.run import answered, ask_all, ingest_sources, resume
+from rag.runs.provenance import Provenance, find_provenance, material
+from rag.runs.run import ask_all, ask_for_answer, ingest_sources, now, resume
 from rag.settings import Settings, public
 
 _LARGEST_CORPUS = 10**10
+_RANKS: tuple[tuple[str, Rank], ...] = (("before", "fused_rank"), ("after", "rerank_rank"))
 
 
 def evaluate(
@@ -35,11 +35,12 @@ def evaluate(
     chosen = dataset.sample(options.sample, options.seed)
     rag = open_for(settings, dataset, options.indexes, progress)
     named = naming((source for source, _ in rag.assembly.index.catalog.sources()), chosen.judged)
-    ask = answered if options.answers else _searched
+    ask = ask_for_answer if options.answers else _ask_for_passages
+    made_by = find_provenance(rag, chosen.questions, "answers" if options.answers else "search")
     journal = Journal(out)
     with journal.held():
-        record = _record(rag, config, chosen, options)
-        _, kept = resume(journal, record, chosen.questions)
+        file = _run_file(config, chosen, options, made_by)
+        _, kept = resume(journal, made_by, file, chosen.questions)
         lines = ask_all(rag, chosen.questions, kept, journal, progress, ask)
         evaluation = Evaluation(
             config=config,
@@ -47,11 +48,13 @@ def evaluate(
             options=options,
             naming=named,
             scored=score(chosen, lines, named, options.k, settings.retriever.top_n),
-            record={**record, "state": "finished"},
+            provenance=made_by,
+            started=file["started"],
+            depth=settings.retriever.top_n,
             folder=out,
         )
         _write(evaluation)
-        journal.finish(dict(evaluation.record), lines)
+        journal.finish({**file, "state": "finished"}, lines)
     return evaluation
 
 
@@ -69,23 +72,21 @@ def open_for(settings: Settings, dataset: Dataset, indexes: Path, progress: Prog
     return rag
 
 
-def _searched(rag: Rag, question: str) -> dict[str, Any]:
+def _ask_for_passages(rag: Rag, question: str) -> dict[str, Any]:
     """Without an answer: found is what reaches the prompt."""
     result = search_json(rag.search(question))
     return {**result, "found": bool(result["passages"])}
 
 
-def _record(rag: Rag, config: str, dataset: Dataset, options: Options) -> dict[str, Any]:
-    made_by = provenance(rag, dataset.questions)
-    mode = "answers" if options.answers else "search"
+def _run_file(config: str, dataset: Dataset, options: Options, made_by: Provenance) -> dict[str, Any]:
+    """What run.json says while the questions are asked."""
     return {
         "state": "running",
         "config": config,
         "dataset": dataset.name,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "seed": options.seed,
-        **made_by,
-        "identity": f"{made_by['identity']}-{mode}",
+        **to_json(made_by),
     }
 
 
@@ -97,11 +98,14 @@ def _index_key(settings: Settings, corpus: Path) -> str:
 
 def _write(evaluation: Evaluation) -> None:
     folder, named = evaluation.folder, evaluation.naming
-    lines = [json.dumps(question_json(one), ensure_ascii=False) + "\n" for one in evaluation.scored]
-    (folder / "questions.jsonl").write_text("".join(lines), "utf-8")
-    for name, rank in (("before", "fused_rank"), ("after", "rerank_rank")):
+    lines = [to_json(question_line(one), DIGITS) for one in evaluation.scored]
+    written = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines]
+    (folder / "questions.jsonl").write_text("".join(written), "utf-8")
+    for name, rank in _RANKS:
         rankings = {
-            one.question.id: ranking(one.line, rank, named) for one in evaluation.scored if not one.failed
+            one.question.id: rank_documents(one.line, rank, named)
+            for one in evaluation.scored
+            if not one.failed
         }
         (folder / f"{name}.trec").write_text("".join(run_lines(rankings, f"rag-{name}")), "utf-8")
     judged = [

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]  # it has no stubs
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from rag.calibration import FEATURES, Transform
+from rag.calibration import FEATURES, Calibration
 from rag.evaluation.candidates import Judged, usable
-from rag.types import RerankerCard
 
 Numbers = NDArray[np.float64]
 
@@ -27,28 +25,7 @@ _DIGITS = 5
 _LEAST_SLOPE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """`corners` of the isotonic line from logit to relevance; without any it is the sigmoid."""
-
-    weights: Mapping[str, float]
-    bias: float
-    corners: tuple[tuple[float, float], ...] = field(default=())
-
-    def logits(self, features: Numbers) -> Numbers:
-        columns = [FEATURES.index(name) for name in self.weights]
-        found: Numbers = features[:, columns] @ np.array(list(self.weights.values())) + self.bias
-        return found
-
-    def relevance(self, features: Numbers) -> Numbers:
-        logits = self.logits(features)
-        if self.corners:
-            heights = np.array(self.corners)
-            return np.asarray(np.interp(logits, heights[:, 0], heights[:, 1]), dtype=np.float64)
-        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
-
-
-def fit(rows: Sequence[Judged], ranking: Sequence[str], groups: Sequence[int] | None = None) -> Fit:
+def fit(rows: Sequence[Judged], ranking: Sequence[str], groups: Sequence[int] | None = None) -> Calibration:
     """In two steps, since off-topic questions must not bend the ranking within the others.
 
     First what ranks, from answerable questions alone: cosine counts over the question's reference.
@@ -63,15 +40,17 @@ def fit(rows: Sequence[Judged], ranking: Sequence[str], groups: Sequence[int] | 
     return rescale(rows, {name: slopes[name] for name in ranking}, groups)
 
 
-def rescale(rows: Sequence[Judged], ranks: Mapping[str, float], groups: Sequence[int] | None = None) -> Fit:
+def rescale(
+    rows: Sequence[Judged], ranks: Mapping[str, float], groups: Sequence[int] | None = None
+) -> Calibration:
     """The order as it is, made a probability together with what is the question's own."""
     groups = groups or [0] * len(rows)
     scaled, bias = _logistic(rows, groups, usable(rows, OF_THE_QUESTION), ranks)
     weights = {name: slope * scaled["ranks"] for name, slope in ranks.items()}
-    return Fit(weights | {name: slope for name, slope in scaled.items() if name != "ranks"}, bias)
+    return _fitted(weights | {name: slope for name, slope in scaled.items() if name != "ranks"}, bias)
 
 
-def relevel(rows: Sequence[Judged], was: Fit) -> Fit:
+def relevel(rows: Sequence[Judged], was: Calibration) -> Calibration:
     """The same order on another scale: slope and intercept over the former logit alone, held near what few
     rows can tell."""
     logits = np.concatenate([was.logits(row.features) for row in rows])
@@ -82,16 +61,16 @@ def relevel(rows: Sequence[Judged], was: Fit) -> Fit:
     # Never upside down, whatever few rows say.
     slope = max(float(model.coef_[0][0]) / spread, _LEAST_SLOPE)
     bias = float(model.intercept_[0]) - slope * centre
-    return Fit({name: slope * weight for name, weight in was.weights.items()}, slope * was.bias + bias)
+    return _fitted({name: slope * weight for name, weight in was.weights.items()}, slope * was.bias + bias)
 
 
-def platt(rows: Sequence[Judged]) -> Fit:
+def platt(rows: Sequence[Judged]) -> Calibration:
     """The score alone: slope and intercept."""
     slopes, bias = _logistic(rows, [0] * len(rows), ["score"])
-    return Fit(slopes, bias)
+    return _fitted(slopes, bias)
 
 
-def straighten(fitted: Fit, rows: Sequence[Judged]) -> Fit:
+def straighten(fitted: Calibration, rows: Sequence[Judged]) -> Calibration:
     """The rising line that holds best over what was fitted. Its ends stay short of 0 and 1: no
     number of passages makes certain."""
     logits = np.concatenate([fitted.logits(row.features) for row in rows])
@@ -99,44 +78,24 @@ def straighten(fitted: Fit, rows: Sequence[Judged]) -> Fit:
     margin = 1 / (len(relevant) + 2)
     model = IsotonicRegression(y_min=margin, y_max=1 - margin, out_of_bounds="clip")
     model.fit(logits, relevant)
-    return Fit(fitted.weights, fitted.bias, _corners(model.X_thresholds_, model.y_thresholds_))
+    corners = zip(map(float, model.X_thresholds_), map(float, model.y_thresholds_), strict=True)
+    return replace(fitted, isotonic=tuple(corners))
 
 
-def rounded(fitted: Fit) -> Fit:
+def rounded(fitted: Calibration) -> Calibration:
     """As it will be written, so that what was measured is what is used."""
-    corners = [(round(x, _DIGITS), round(y, _DIGITS + 2)) for x, y in fitted.corners]
-    return Fit(
-        {name: round(weight, _DIGITS) for name, weight in fitted.weights.items()},
-        round(fitted.bias, _DIGITS),
-        tuple(c for i, c in enumerate(corners) if i == 0 or c[0] > corners[i - 1][0]),
+    corners = [(round(x, _DIGITS), round(y, _DIGITS + 2)) for x, y in fitted.isotonic]
+    return replace(
+        fitted,
+        weights={name: round(weight, _DIGITS) for name, weight in fitted.weights.items()},
+        bias=round(fitted.bias, _DIGITS),
+        isotonic=tuple(c for i, c in enumerate(corners) if i == 0 or c[0] > corners[i - 1][0]),
     )
 
 
-def calibration_entry(
-    card: RerankerCard,
-    transform: Transform,
-    fitted: Fit,
-    fitted_on: str,
-    fingerprint: Mapping[str, str],
-    threshold: float | None = None,
-) -> dict[str, Any]:
-    """As `rag.calibrations.CalibrationFile` reads it."""
-    entry = {
-        "reranker": card.kind,
-        "model": card.model,
-        "transform": transform,
-        "bias": fitted.bias,
-        "weights": dict(fitted.weights),
-        "isotonic": [list(corner) for corner in fitted.corners] or None,
-        "threshold": threshold,
-        "fitted_on": fitted_on,
-        "fingerprint": dict(fingerprint),
-    }
-    return {key: value for key, value in entry.items() if value is not None}
-
-
-def _corners(x: Numbers, y: Numbers) -> tuple[tuple[float, float], ...]:
-    return tuple((float(a), float(b)) for a, b in zip(x, y, strict=True))
+def _fitted(weights: Mapping[str, float], bias: float) -> Calibration:
+    """The rows hold scores as the reranker's calibration reads them: nothing is left to transform."""
+    return Calibration("fitted", weights, bias)
 
 
 def _logistic(

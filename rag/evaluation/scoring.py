@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from rag.errors import InputError
-from rag.evaluation.answers import AnswerScore, score_answer
+from rag.evaluation.answers import AnswerScore, AnswersSummary, score_answer, summarise_answers
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.metrics import Scores, by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
@@ -19,10 +20,13 @@ from rag.evaluation.reliability import one_passage_a_document
 from rag.evaluation.separation import Asked
 from rag.evaluation.statistics import Difference, Interval, difference, interval
 from rag.evaluation.verdict import Verdict, judge
-from rag.runs.journal import AnswerLine
-from rag.runs.outcomes import stage_times
+from rag.runs.line import AnswerLine
+from rag.runs.outcomes import Percentiles, stage_times
+from rag.runs.provenance import Provenance
+from rag.types import CandidateTrace
 
 _WHOLE = ("ok", "skipped")
+Rank = Literal["fused_rank", "rerank_rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +56,23 @@ class Scored:
     degraded: str = ""
 
     @property
-    def candidates(self) -> Sequence[Mapping[str, Any]]:
-        """The candidates as rows, best first."""
-        rows = () if self.failed else self.line["trace"]["candidates"]
-        return sorted(rows, key=lambda row: row["rerank_rank"])
+    def candidates(self) -> list[CandidateTrace]:
+        """Best first; none where the question failed."""
+        return ranked(self.line, "rerank_rank")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`record` is what stands in run.json: what made the answers."""
+    """`provenance`: what made the answers. `depth`: so many candidates were asked for."""
 
     config: str
     dataset: Dataset
     options: Options
     naming: Naming
     scored: tuple[Scored, ...]
-    record: Mapping[str, Any]
+    provenance: Provenance
+    started: str
+    depth: int
     folder: Path
 
     @property
@@ -115,60 +120,62 @@ class Evaluation:
             if not one.failed and one.question.can_be_answered is not None
         ]
 
-    def latency(self) -> dict[str, dict[str, float]]:
+    def latency(self) -> dict[str, Percentiles]:
         return stage_times(one.line for one in self.scored)
+
+    def answers(self) -> AnswersSummary:
+        return summarise_answers([one.answer for one in self.scored if one.answer])
 
 
 def score(
     dataset: Dataset, lines: Sequence[AnswerLine], named: Naming, k: int, depth: int
 ) -> tuple[Scored, ...]:
-    good = [(q, line) for q, line in zip(dataset.questions, lines, strict=True) if "error" not in line]
-    grades = {q.id: q.relevant for q, _ in good if q.labelled}
-    by = {
-        rank: score_rankings(
-            {q.id: ranking(line, rank, named) for q, line in good if q.labelled}, grades, k, depth
-        )
-        for rank in ("fused_rank", "rerank_rank")
-    }
+    asked = list(zip(dataset.questions, lines, strict=True))
+    judged = [(question, line) for question, line in asked if question.labelled and not line.error]
+    grades = {question.id: question.relevant for question, _ in judged}
+
+    def by(rank: Rank) -> dict[str, Scores]:
+        rankings = {question.id: rank_documents(line, rank, named) for question, line in judged}
+        return score_rankings(rankings, grades, k, depth)
+
+    before, after = by("fused_rank"), by("rerank_rank")
     return tuple(
-        _failure(question, line)
-        if "error" in line
-        else Scored(
+        Scored(
             question,
             line,
-            by["fused_rank"].get(question.id, {}),
-            by["rerank_rank"].get(question.id, {}),
-            score_answer(question, line),
-            degraded=_degraded(line),
+            before.get(question.id, {}),
+            after.get(question.id, {}),
+            None if line.error else score_answer(question, line),
+            failed=str(line.error or ""),
+            degraded=_explain_stand_in(line),
         )
-        for question, line in zip(dataset.questions, lines, strict=True)
+        for question, line in asked
     )
 
 
-def ranking(line: AnswerLine, rank: str, named: Naming) -> list[str]:
+def ranked(line: AnswerLine, rank: Rank) -> list[CandidateTrace]:
+    return sorted(line.trace.candidates, key=attrgetter(rank))
+
+
+def rank_documents(line: AnswerLine, rank: Rank, named: Naming) -> list[str]:
     """The documents in the order of this rank, each by its best passage."""
-    rows = sorted(line["trace"]["candidates"], key=lambda row: row[rank])
-    return by_document(named.document(row["source"]) for row in rows)
+    return by_document(named.document(row.source) for row in ranked(line, rank))
 
 
-def _failure(question: LabelledQuestion, line: AnswerLine) -> Scored:
-    error = line["error"]
-    return Scored(question, line, {}, {}, None, failed=f"{error['type']}: {error['message']}")
-
-
-def _degraded(line: AnswerLine) -> str:
+def _explain_stand_in(line: AnswerLine) -> str:
     """A question that another than the configured reranker answered says nothing of the configured one."""
-    rerank = line["trace"].get("rerank") or {}
-    status = rerank.get("status", "ok")
-    return "" if status in _WHOLE else f"{status}: {rerank.get('reason') or 'no reason given'}"
+    rerank = line.trace.rerank
+    if rerank is None or rerank.status in _WHOLE:
+        return ""
+    return f"{rerank.status}: {rerank.reason or 'no reason given'}"
 
 
 def explain_flaws(evaluation: Evaluation) -> str:
     """What went wrong, most frequent first; empty where nothing did."""
     flaws = Counter(one.failed or one.degraded for one in evaluation.scored if one.failed or one.degraded)
-    told = [f"{count} × {flaw}" for flaw, count in flaws.most_common(3)]
+    frequent = [f"{count} × {flaw}" for flaw, count in flaws.most_common(3)]
     more = f"; and {len(flaws) - 3} other reasons" if len(flaws) > 3 else ""
-    return "; ".join(told) + more
+    return "; ".join(frequent) + more
 
 
 def check_judged(evaluation: Evaluation) -> None:
@@ -182,13 +189,13 @@ def check_judged(evaluation: Evaluation) -> None:
 
 def _judged(one: Scored, named: Naming) -> Asked:
     rows, grades = one.candidates, one.question.relevant
-    documents = [named.document(row["source"]) for row in rows]
-    relevances = [float(row["relevance"]) for row in rows]
+    documents = [named.document(row.source) for row in rows]
+    relevances = [row.relevance for row in rows]
     known = one_passage_a_document(documents, grades, relevances)
-    read = one.line["trace"].get("read") or {}
+    read = one.line.trace.read
     return Asked(
         bool(one.question.can_be_answered),
         np.array([relevances[i] for i in known], dtype=np.float64),
         np.array([grades.get(documents[i], 0) > 0 for i in known], dtype=np.bool_),
-        read.get("found"),
+        read.found if read else None,
     )

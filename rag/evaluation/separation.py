@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.selection import Rule, keep_by_relevance
+
 # Of the questions with an answer, so many may be lost where nothing else is wished for.
 LOST = 0.05
 # A threshold that loses more of them than this, or answers more of the others, separates nothing.
@@ -55,15 +57,15 @@ def propose(asked: Sequence[Asked], wish: Wish, top_k: int) -> Proposal:
     thresholds = _thresholds(asked)
     if wish.precision is not None:
         reached = [t for t in thresholds if _precision(asked, t, top_k) >= wish.precision]
-        return _told(asked, min(reached, default=None), f"a precision of {wish.precision:g}", top_k)
+        return _proposal(asked, min(reached, default=None), f"a precision of {wish.precision:g}", top_k)
     if wish.false_answers is not None:
         if all(one.answerable for one in asked):
-            return _told(asked, None, "a false-answer rate without a question that has no answer", top_k)
+            return _proposal(asked, None, "a false-answer rate without a question that has no answer", top_k)
         reached = [t for t in thresholds if (_false(asked, t) or 0.0) <= wish.false_answers]
-        return _told(
+        return _proposal(
             asked, min(reached, default=None), f"a false-answer rate of {wish.false_answers:g}", top_k
         )
-    return _told(asked, _keeping(asked), f"to lose {LOST:.0%} of the questions with an answer", top_k)
+    return _proposal(asked, _keeping(asked), f"to lose {LOST:.0%} of the questions with an answer", top_k)
 
 
 def curve(asked: Sequence[Asked]) -> list[tuple[float, float, float]]:
@@ -86,7 +88,7 @@ def area(asked: Sequence[Asked]) -> float | None:
     return float(above + (able[:, None] == unable).mean() / 2)
 
 
-def _told(asked: Sequence[Asked], threshold: float | None, wished: str, top_k: int) -> Proposal:
+def _proposal(asked: Sequence[Asked], threshold: float | None, wished: str, top_k: int) -> Proposal:
     """Where nothing reaches what is wished for, what is proposed is what loses few answers."""
     used = _keeping(asked) if threshold is None else threshold
     kept, false, precision = _kept(asked, used), _false(asked, used), _precision(asked, used, top_k)
@@ -144,8 +146,9 @@ def _precision(asked: Sequence[Asked], threshold: float, top_k: int) -> float:
 
 
 def _used(one: Asked, threshold: float, top_k: int) -> list[int]:
-    order = np.argsort(-one.relevance, kind="stable")[:top_k]
-    return [int(i) for i in order if one.relevance[i] >= threshold]
+    order = np.argsort(-one.relevance, kind="stable").tolist()
+    rule = Rule(top_k, threshold)
+    return [order[i] for i in keep_by_relevance(one.relevance[order].tolist(), rule)]
 
 
 def _share(values: Sequence[bool] | Sequence[np.bool_]) -> float | None:

@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import bootstrap  # type: ignore[import-untyped]  # it has no stubs
 
 Numbers = NDArray[np.float64]
 
@@ -65,7 +66,10 @@ def difference(before: Sequence[float], after: Sequence[float], seed: int) -> Di
 def randomisation(gains: Numbers, seed: int, rounds: int = ROUNDS) -> Numbers:
     """Two-sided p of each column by Fisher's paired test: were the two systems one, each gain might as
     well have the other sign. All signs where those are few; else drawn ones, and the gains as they
-    are count as one draw more, so that luck is never found too rarely."""
+    are count as one draw more, so that luck is never found too rarely.
+
+    `scipy.stats.permutation_test` finds the same in six to ten times the time, which several measures of
+    several configs multiply. The tests hold this function to it."""
     rows = len(gains)
     seen = abs(gains.sum(axis=0)) - _SLACK * rows
     if 2**rows <= rounds:
@@ -82,15 +86,19 @@ def randomisation(gains: Numbers, seed: int, rounds: int = ROUNDS) -> Numbers:
 def interval(values: Sequence[float] | Numbers, seed: int, rounds: int = ROUNDS) -> Interval:
     """Where the mean lies, by the percentile bootstrap over questions: 95%."""
     given = np.asarray(values, dtype=np.float64)
-    if not len(given):
-        return Interval(0.0, 0.0, 0.0)
-    rng = np.random.default_rng(seed)
-    drawn = [
-        given[rng.integers(0, len(given), size=(size, len(given)))].mean(axis=1)
-        for size in _blocks(rounds, len(given))
-    ]
-    low, high = np.quantile(np.concatenate(drawn), [ALPHA / 2, 1 - ALPHA / 2])
-    return Interval(float(given.mean()), float(low), float(high))
+    mean = float(given.mean()) if len(given) else 0.0
+    if len(given) < 2:
+        return Interval(mean, mean, mean)
+    found = bootstrap(
+        (given,),
+        np.mean,
+        n_resamples=rounds,
+        batch=_blocks(rounds, len(given))[0],
+        confidence_level=1 - ALPHA,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high))
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rag.calibration import Calibration
 from rag.evaluation.candidates import Judged, feature_rows, judged_row, usable, whole
 from rag.evaluation.dataset import Dataset, LabelledQuestion
-from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, fit, rescale
+from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, rescale
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import Naming
 from rag.index.fusion import reciprocal_rank_fusion
@@ -102,15 +102,14 @@ def look_up(
     return found
 
 
-def fits(known: Sequence[Known], arm: Arm) -> dict[str, Fit]:
+def fits(known: Sequence[Known], arm: Arm) -> dict[str, Calibration]:
     """The ways to weigh evidence beside the reranker's score, and what each makes of these questions."""
-    configured = Fit(arm.calibration.weights, arm.calibration.bias, arm.calibration.isotonic)
     rows = [row for one in known if len((row := _judged(one, arm)).relevant)]
     if not _ranks(known, arm) or not any(row.relevant.any() for row in rows):
-        return {"as configured": configured}
+        return {"as configured": arm.calibration}
     fitted = fit(rows, usable(rows, OF_THE_CANDIDATE))
     ways = {
-        "as configured": configured,
+        "as configured": arm.calibration,
         "score alone": rescale(rows, {"score": 1.0}),
         "fitted": fitted,
     }
@@ -122,8 +121,8 @@ def fits(known: Sequence[Known], arm: Arm) -> dict[str, Fit]:
     return ways
 
 
-def ranked(one: Known, arm: Arm, fitted: Fit, mode: Mode, depth: int, rrf_k: int) -> list[int]:
-    """As `rag.reranking` would rank: by the logit, and where it ties by the first stage's place."""
+def ranked(one: Known, arm: Arm, fitted: Calibration, mode: Mode, depth: int, rrf_k: int) -> list[int]:
+    """As `rag.second_stage.rank` would rank: by the logit, and where it ties by the first stage's place."""
     order = one.order(mode, depth, rrf_k)
     if not order or arm.name == "none":
         return order
@@ -134,7 +133,7 @@ def ranked(one: Known, arm: Arm, fitted: Fit, mode: Mode, depth: int, rrf_k: int
 def trials(
     known: Sequence[Known],
     arms: Sequence[Arm],
-    ways: Mapping[str, Mapping[str, Fit]],
+    ways: Mapping[str, Mapping[str, Calibration]],
     times: Mapping[tuple[str, int, str], float],
     k: int,
 ) -> list[Trial]:

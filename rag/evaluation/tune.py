@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,23 @@ import numpy as np
 import yaml
 
 from rag.api import Rag
+from rag.calibration import Calibration
 from rag.errors import InputError
+from rag.evaluation.answers import AnswersSummary
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate, open_for
-from rag.evaluation.fitting import Fit, calibration_entry, rounded
+from rag.evaluation.fitting import rounded
+from rag.evaluation.metrics import Scores
 from rag.evaluation.naming import naming
 from rag.evaluation.scoring import Evaluation, Options
 from rag.evaluation.statistics import Difference, difference
-from rag.evaluation.summary import summary_json
 from rag.evaluation.trials import Arm, Known, Trial, fits, front, look_up, measure_times, ranked, trials
 from rag.evaluation.verdict import Verdict, judge
 from rag.protocols import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
+from rag.second_stage.fitted import CalibrationFile
+from rag.selection import Rule, keep_by_relevance
 from rag.settings import Settings
 
 _FEWEST = 20
@@ -122,34 +126,85 @@ def tune(
     )
 
 
-def tuned_json(found: Tuned) -> dict[str, Any]:
-    def shown(trial: Trial) -> dict[str, Any]:
-        judged = found.judged.get(trial.label)
-        return {
-            **{key: value for key, value in asdict(trial).items() if key not in ("quality", "ms")},
-            "train": round(trial.quality, 6),
-            "test": round(judged.means("after")[judged.metric], 6) if judged else None,
-            "ms": round(trial.ms, 3),
-        }
+@dataclass(frozen=True, slots=True)
+class TrialSummary:
+    """`train`, `test`: nDCG on the half that chose and on the half that judged, if it was run there."""
 
-    return {
-        "dataset": found.dataset.name,
-        "config": found.config,
-        "questions": len(found.dataset.questions),
-        "synthetic": found.dataset.synthetic,
-        "budget_ms": found.budget_ms,
-        "tried": len(found.trials),
-        "front": [shown(trial) for trial in found.front],
-        "chosen": {**shown(found.chosen), "threshold": found.cut.threshold, "ratio": found.cut.ratio},
-        "before": summary_json(found.baseline)["after"],
-        "after": summary_json(found.judged[found.chosen.label])["after"],
-        "answers": {
-            "before": summary_json(found.baseline)["answers"],
-            "after": summary_json(found.judged[found.chosen.label])["answers"],
-        },
-        "verdict": {"word": found.verdict.word, "text": found.verdict.text, "needed": found.verdict.needed},
-        "path": str(found.path),
-    }
+    label: str
+    mode: str
+    depth: int
+    rrf_k: int
+    reranker: str
+    evidence: str
+    train: float
+    test: float | None
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSummary(TrialSummary):
+    threshold: float
+    ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeAndAfter:
+    before: AnswersSummary
+    after: AnswersSummary
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSummary:
+    """A tuning in figures: what is printed, and what `--json` says."""
+
+    dataset: str
+    config: str
+    questions: int
+    synthetic: int
+    budget_ms: float
+    tried: int
+    front: tuple[TrialSummary, ...]
+    chosen: ChosenSummary
+    before: Scores
+    after: Scores
+    answers: BeforeAndAfter
+    verdict: Verdict
+    path: str
+
+
+def summarise_tuning(found: Tuned) -> TuningSummary:
+    judged, cut = found.judged[found.chosen.label], found.cut
+    chosen = asdict(_summarise_trial(found.chosen, found))
+    return TuningSummary(
+        dataset=found.dataset.name,
+        config=found.config,
+        questions=len(found.dataset.questions),
+        synthetic=found.dataset.synthetic,
+        budget_ms=found.budget_ms,
+        tried=len(found.trials),
+        front=tuple(_summarise_trial(trial, found) for trial in found.front),
+        chosen=ChosenSummary(**chosen, threshold=cut.threshold, ratio=cut.ratio),
+        before=found.baseline.means("after"),
+        after=judged.means("after"),
+        answers=BeforeAndAfter(found.baseline.answers(), judged.answers()),
+        verdict=found.verdict,
+        path=str(found.path),
+    )
+
+
+def _summarise_trial(trial: Trial, found: Tuned) -> TrialSummary:
+    judged = found.judged.get(trial.label)
+    return TrialSummary(
+        label=trial.label,
+        mode=trial.mode,
+        depth=trial.depth,
+        rrf_k=trial.rrf_k,
+        reranker=trial.reranker,
+        evidence=trial.evidence,
+        train=trial.quality,
+        test=judged.means("after")[judged.metric] if judged else None,
+        ms=round(trial.ms, 3),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +213,7 @@ class _Cuts:
 
     known: Sequence[Known]
     arms: Mapping[str, Arm]
-    ways: Mapping[str, Mapping[str, Fit]]
+    ways: Mapping[str, Mapping[str, Calibration]]
     settings: Settings
 
     def best(self, trial: Trial) -> Cut:
@@ -175,30 +230,18 @@ class _Cuts:
     def _row(self, one: Known, trial: Trial) -> tuple[list[float], list[str], set[str]]:
         arm, fitted = self.arms[trial.reranker], self.ways[trial.reranker][trial.evidence]
         order = ranked(one, arm, fitted, trial.mode, trial.depth, trial.rrf_k)
-        relevance = fitted.relevance(one.features[arm.name][order]).tolist()
+        relevance = fitted.relevances(one.features[arm.name][order]).tolist()
         wanted = {name for name, grade in one.question.relevant.items() if grade > 0}
         return relevance, [one.documents[i] for i in order], wanted
 
     def _score(
         self, rows: Sequence[tuple[list[float], list[str], set[str]]], threshold: float, ratio: float | None
     ) -> float:
-        top_k = self.settings.reranker.top_k
-        return float(
-            np.mean([_f2(self._used(r, d, threshold, ratio, top_k), wanted) for r, d, wanted in rows])
-        )
-
-    @staticmethod
-    def _used(
-        relevance: Sequence[float],
-        documents: Sequence[str],
-        threshold: float,
-        ratio: float | None,
-        top_k: int,
-    ) -> set[str]:
-        best = max(relevance, default=0.0)
-        least = max(threshold, (ratio or 0.0) * best)
-        passing = [name for value, name in zip(relevance, documents, strict=True) if value >= least]
-        return set(passing[:top_k])
+        rule = Rule(self.settings.reranker.top_k, threshold, ratio)
+        used = [
+            {documents[i] for i in keep_by_relevance(relevance, rule)} for relevance, documents, _ in rows
+        ]
+        return float(np.mean([_f2(mine, wanted) for mine, (_, _, wanted) in zip(used, rows, strict=True)]))
 
 
 def _right(relevance: Sequence[float], documents: Sequence[str], wanted: set[str]) -> list[float]:
@@ -272,7 +315,7 @@ class _Writer:
     config: Path
     rag: Rag
     choices: Mapping[str, AnyRerankerSettings]
-    ways: Mapping[str, Mapping[str, Fit]]
+    ways: Mapping[str, Mapping[str, Calibration]]
     train: Dataset
 
     def write(self, folder: Path, trial: Trial, cut: Cut) -> Path:
@@ -284,8 +327,7 @@ class _Writer:
             section["ratio"] = cut.ratio
         if trial.evidence != "as configured":
             section["calibration"] = str(folder / "calibration.yaml")
-            entry = yaml.safe_dump(self._calibration(reranker, trial), sort_keys=False, width=110)
-            (folder / "calibration.yaml").write_text(entry, "utf-8")
+            (folder / "calibration.yaml").write_text(self._calibration(reranker, trial).yaml(""), "utf-8")
         content["retriever"] = {"kind": trial.mode, "top_n": trial.depth, "rrf_k": trial.rrf_k}
         content["reranker"] = section
         path = folder / "config.yaml"
@@ -295,17 +337,17 @@ class _Writer:
         )
         return path
 
-    def _calibration(self, reranker: AnyRerankerSettings, trial: Trial) -> dict[str, Any]:
+    def _calibration(self, reranker: AnyRerankerSettings, trial: Trial) -> CalibrationFile:
         settings = self.rag.settings
         retriever = settings.retriever.model_copy(update={"kind": trial.mode})
-        parts = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).assembly
-        return calibration_entry(
-            parts.pipeline.reranker.card,
-            parts.pipeline.calibration.transform,
+        assembly = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).assembly
+        fitted = replace(
             rounded(self.ways[trial.reranker][trial.evidence]),
+            transform=assembly.pipeline.calibration.transform,
             fitted_on=f"{len(self.train.questions)} questions of {self.train.name}",
-            fingerprint=parts.scored_with(reranker),
         )
+        card = assembly.pipeline.reranker.card
+        return CalibrationFile.of(card, fitted, assembly.scored_with(reranker))
 
 
 def _given(reranker: AnyRerankerSettings) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Verdict:
 
 def judge(found: Difference, p: float, metric: str, effect: float, tests: int = 1) -> Verdict:
     """`p` is corrected for the number of tests. `effect` is the least gain that would be worth a change."""
-    seen = f"{metric} {found.mean:+.3f} (95% interval {found.low:+.3f} to {found.high:+.3f}, {shown_p(p)})"
+    seen = f"{metric} {found.mean:+.3f} (95% interval {found.low:+.3f} to {found.high:+.3f}, {show_p(p)})"
     if found.questions == 0:
         return Verdict("not enough questions", "no question says which documents answer it")
     if found.ties == found.questions:
@@ -52,5 +52,5 @@ def _needed(found: Difference, effect: float, tests: int) -> int:
     return max(min(ways), found.questions + 1)
 
 
-def shown_p(p: float) -> str:
+def show_p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

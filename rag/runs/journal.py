@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rag.files.lock import alone
 from rag.files.whole import write_whole
-
-AnswerLine = dict[str, Any]
-"""A line of answers.jsonl: `_id` and either `rag.contract.answer_json` or the question and its error."""
+from rag.runs.line import AnswerLine
 
 
 class Journal:
@@ -31,45 +29,37 @@ class Journal:
         """Which run wrote here before, and its answers. Failures are left out, and so is what a stand-in
         has ranked: they deserve another try."""
         record = _object(_bytes(self._record)) or {}
-        lines = map(_object, _bytes(self._answers).split(b"\n"))
+        documents = map(_object, _bytes(self._answers).split(b"\n"))
         # What a kill tore apart is no JSON.
-        return str(record.get("identity", "")), [line for line in lines if line and _stands(line)]
+        lines = [AnswerLine.read(document) for document in documents if document]
+        kept = [line for line in lines if line and not line.error and not line.makeshift]
+        return str(record.get("identity", "")), kept
 
-    def start(self, kept: Iterable[AnswerLine], record: dict[str, Any]) -> None:
+    def start(self, kept: Iterable[AnswerLine], record: Mapping[str, Any]) -> None:
         """The answers first: until the record names a new run, no old answer may pass for one of its own."""
         self._put_answers(kept)
         self._put_record(record)
 
     def append(self, answer: AnswerLine) -> None:
         with self._answers.open("ab") as stream:
-            stream.write(_line(answer))
+            stream.write(_written(answer))
 
-    def finish(self, record: dict[str, Any], answers: Iterable[AnswerLine], report: str = "") -> None:
-        """The record last: it says that all is there."""
+    def finish(self, record: Mapping[str, Any], answers: Iterable[AnswerLine], report: str = "") -> None:
+        """`record` is the document of run.json. It comes last: it says that all is there."""
         self._put_answers(answers)
         if report:
             write_whole(self.folder / "report.html", report.encode())
         self._put_record(record)
 
     def _put_answers(self, answers: Iterable[AnswerLine]) -> None:
-        write_whole(self._answers, b"".join(map(_line, answers)))
+        write_whole(self._answers, b"".join(map(_written, answers)))
 
-    def _put_record(self, record: dict[str, Any]) -> None:
+    def _put_record(self, record: Mapping[str, Any]) -> None:
         write_whole(self._record, json.dumps(record, ensure_ascii=False, indent=2).encode() + b"\n")
 
 
-def makeshift(answer: AnswerLine) -> bool:
-    """Whether a stand-in ranked, or the reranker had no time for all."""
-    rerank = (answer.get("trace") or {}).get("rerank") or {}
-    return rerank.get("status") in ("late", "degraded")
-
-
-def _stands(answer: AnswerLine) -> bool:
-    return "error" not in answer and not makeshift(answer)
-
-
-def _line(answer: AnswerLine) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+def _written(answer: AnswerLine) -> bytes:
+    return json.dumps(answer.document(), ensure_ascii=False).encode() + b"\n"
 
 
 def _bytes(path: Path) -> bytes:

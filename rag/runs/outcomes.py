@@ -3,72 +3,131 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from rag.runs.journal import AnswerLine
+from rag.runs.line import AnswerLine
 from rag.runs.questions import AskedQuestion
 from rag.second_stage.guards.price import Price
 
 
-def counts(questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    questions: int
+    found: int
+    not_found: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`answerable`, `unanswerable`: of the questions of which the file says so; None where it says so of
+    none."""
+
+    questions: int
+    found: int
+    not_found: int
+    failed: int
+    answerable: Outcomes | None = None
+    unanswerable: Outcomes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """How often each status came, and what was billed."""
+
+    statuses: Mapping[str, int]
+    units: float
+    tokens: int
+    cached: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    rerank: Reranked
+    generate: Generated
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """`milliseconds`: of each stage and in total."""
+
+    seconds: float
+    counts: Counts
+    milliseconds: Mapping[str, Percentiles]
+    spent: Spent
+
+
+def count(questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]) -> Counts:
     """How the questions fared; apart for those of which the file says whether they can be answered."""
     expected = {question.id: question.answerable for question in questions}
-    split = {
-        name: outcomes([answer for answer in answers if expected[answer["_id"]] is able])
-        for name, able in (("answerable", True), ("unanswerable", False))
-    }
-    return {**outcomes(answers), **{name: fared for name, fared in split.items() if fared["questions"]}}
+
+    def of(able: bool) -> Outcomes | None:
+        known = [answer for answer in answers if expected[answer.id] is able]
+        return outcomes(known) if known else None
+
+    whole = outcomes(answers)
+    return Counts(whole.questions, whole.found, whole.not_found, whole.failed, of(True), of(False))
 
 
-def stage_times(answers: Iterable[AnswerLine]) -> dict[str, dict[str, float]]:
-    """Milliseconds of each stage, over the answers that came."""
+def outcomes(answers: Sequence[AnswerLine]) -> Outcomes:
+    failed = sum(answer.error is not None for answer in answers)
+    found = sum(answer.found for answer in answers)
+    return Outcomes(len(answers), found, len(answers) - found - failed, failed)
+
+
+def stage_times(answers: Iterable[AnswerLine]) -> dict[str, Percentiles]:
+    """Of each stage, and of all of them as `total`, over the answers that came."""
     taken: dict[str, list[float]] = {}
     for answer in answers:
-        stages = answer["trace"]["stages"] if "error" not in answer else []
-        for stage in stages:
-            taken.setdefault(stage["name"], []).append(stage["ms"])
-        if stages:
-            taken.setdefault("total", []).append(sum(stage["ms"] for stage in stages))
+        for stage in answer.trace.stages:
+            taken.setdefault(stage.name, []).append(stage.ms)
+        if answer.trace.stages:
+            taken.setdefault("total", []).append(answer.ms)
     return {name: _percentiles(taken[name]) for name in sorted(taken, key=lambda name: name == "total")}
 
 
-def spent(answers: Iterable[AnswerLine], writing: Price | None = None) -> dict[str, Any]:
+def add_up(answers: Iterable[AnswerLine], writing: Price | None = None) -> Spent:
     """How reranking went, and what hosted parts billed, over the answers that came.
 
     `writing` is the price of the generator's tokens; a reranker's scores bring their own cost.
     """
-    traces = [answer["trace"] for answer in answers if "error" not in answer]
-    reranked = [trace["rerank"] for trace in traces if trace["rerank"]]
-    written = [trace["generate"] for trace in traces if trace["generate"]]
-    tokens = {
-        name: sum(generate[name] or 0 for generate in written)
-        for name in ("prompt_tokens", "completion_tokens")
-    }
-    costs = [rerank["cost"] for rerank in reranked if rerank["cost"] is not None]
-    return {
-        "rerank": {
-            "statuses": dict(sorted(Counter(rerank["status"] for rerank in reranked).items())),
-            **{name: sum(rerank[name] for rerank in reranked) for name in ("units", "tokens", "cached")},
-            "cost": sum(costs) if costs else None,
-        },
-        "generate": {**tokens, "cost": writing.of(0.0, sum(tokens.values())) if writing else None},
-    }
+    traces = [answer.trace for answer in answers]
+    reranked = [trace.rerank for trace in traces if trace.rerank]
+    generated = [trace.generate for trace in traces if trace.generate]
+    prompt = sum(one.prompt_tokens or 0 for one in generated)
+    completion = sum(one.completion_tokens or 0 for one in generated)
+    costs = [one.cost for one in reranked if one.cost is not None]
+    return Spent(
+        Reranked(
+            statuses=dict(sorted(Counter(one.status for one in reranked).items())),
+            units=sum(one.units for one in reranked),
+            tokens=sum(one.tokens for one in reranked),
+            cached=sum(one.cached for one in reranked),
+            cost=sum(costs) if costs else None,
+        ),
+        Generated(prompt, completion, writing.of(0.0, prompt + completion) if writing else None),
+    )
 
 
-def outcomes(answers: Sequence[AnswerLine]) -> dict[str, int]:
-    failed = sum("error" in answer for answer in answers)
-    found = sum(bool(answer.get("found")) for answer in answers)
-    return {
-        "questions": len(answers),
-        "found": found,
-        "not_found": len(answers) - found - failed,
-        "failed": failed,
-    }
-
-
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
+def _percentiles(values: Sequence[float]) -> Percentiles:
     middle, high = np.percentile(values, [50, 95])
-    return {"p50": round(float(middle), 2), "p95": round(float(high), 2)}
+    return Percentiles(round(float(middle), 2), round(float(high), 2))

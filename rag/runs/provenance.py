@@ -1,20 +1,23 @@
-"""run.json: what made the answers of a run, and what came of it."""
+"""What made the answers of a run: versions, settings, models, index."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from rag import __version__
 from rag.api import Rag
+from rag.calibration import Calibration
+from rag.contract import to_json
 from rag.index.catalog import Catalog
 from rag.runs.questions import AskedQuestion
 from rag.settings import public
+from rag.types import EmbedderCard, RerankerCard
 
 _PACKAGES = (
     *("chromadb", "sentence-transformers", "transformers", "torch", "tokenizers", "tantivy", "numpy"),
@@ -30,8 +33,39 @@ _IMMATERIAL = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    embedder: EmbedderCard
+    retriever: str
+    reranker: RerankerCard
+    calibration: Calibration
+    threshold: float
+    generator: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """`content`: a hash over the documents and what they say. Equal indexes answer alike."""
+
+    fingerprint: str | None
+    content: str
+    documents: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Runs of equal `identity` may share their answers. `settings`: all of them as JSON, secrets hidden."""
+
+    identity: str
+    versions: Mapping[str, str]
+    settings: Mapping[str, Any]
+    models: Models
+    index: IndexState
+
+
 def material(
-    settings: dict[str, Any], sections: Iterable[str], besides: Iterable[str] = ()
+    settings: Mapping[str, Any], sections: Iterable[str], besides: Iterable[str] = ()
 ) -> dict[str, dict[str, Any]]:
     """What in these sections bears on the outcome; `besides` is immaterial here too."""
     left_out = {*_IMMATERIAL, *besides}
@@ -41,53 +75,53 @@ def material(
     }
 
 
-def provenance(rag: Rag, questions: Sequence[AskedQuestion]) -> dict[str, Any]:
-    """What made the answers. Runs of equal `identity` may share them."""
-    made_by = {"settings": public(rag.settings), "models": _models(rag), "index": _index(rag)}
-    return {
-        "identity": _identity(made_by, questions),
-        "versions": {
-            "python": platform.python_version(),
-            "rag": __version__,
-            **{name: version(name) for name in _PACKAGES},
-        },
-        **made_by,
-    }
+def find_provenance(rag: Rag, questions: Sequence[AskedQuestion], asked_for: str = "") -> Provenance:
+    """`asked_for`: answers, or passages alone, where a run may be of either."""
+    settings, models, index = public(rag.settings), _models(rag), _index(rag)
+    identity = _hash(
+        [
+            __version__,
+            _FORM,
+            material(settings, _ANSWERING),
+            to_json(models),
+            to_json(index),
+            [[question.id, question.text] for question in questions],
+        ]
+    )
+    return Provenance(
+        identity=f"{identity}-{asked_for}" if asked_for else identity,
+        versions=versions(_PACKAGES),
+        settings=settings,
+        models=models,
+        index=index,
+    )
 
 
-def _models(rag: Rag) -> dict[str, Any]:
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    named = {name: version(name) for name in packages}
+    return {"python": platform.python_version(), "rag": __version__, **named}
+
+
+def _models(rag: Rag) -> Models:
     pipeline = rag.pipeline
-    return {
-        "embedder": asdict(pipeline.embedder.card),
-        "retriever": pipeline.retriever.name,
-        "reranker": asdict(pipeline.reranker.card),
-        "calibration": asdict(pipeline.calibration),
-        "threshold": pipeline.rule.threshold,
-        "generator": pipeline.generator().name,
-    }
+    return Models(
+        embedder=pipeline.embedder.card,
+        retriever=pipeline.retriever.name,
+        reranker=pipeline.reranker.card,
+        calibration=pipeline.calibration,
+        threshold=pipeline.rule.threshold,
+        generator=pipeline.generator().name,
+    )
 
 
-def _index(rag: Rag) -> dict[str, Any]:
+def _index(rag: Rag) -> IndexState:
     catalog = rag.assembly.index.catalog
-    documents, chunks = catalog.counts()
-    return {
-        "fingerprint": catalog.meta("fingerprint"),
-        "content": _content(catalog),
-        "documents": documents,
-        "chunks": chunks,
-    }
+    return IndexState(catalog.meta("fingerprint"), _content(catalog), *catalog.counts())
 
 
 def _content(catalog: Catalog) -> str:
-    """A hash over the documents and what they say: equal indexes answer alike."""
     files = sorted({file for _, file in catalog.sources()})
     return _hash([[file, sorted(catalog.hashes(file).items())] for file in files])
-
-
-def _identity(made_by: dict[str, Any], questions: Sequence[AskedQuestion]) -> str:
-    settings = material(made_by["settings"], _ANSWERING)
-    asked = [[question.id, question.text] for question in questions]
-    return _hash([__version__, _FORM, settings, made_by["models"], made_by["index"], asked])
 
 
 def _hash(value: Any) -> str:

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag.runs.journal import AnswerLine
+from rag.runs.line import AnswerLine
 from rag.runs.questions import AskedQuestion
+from rag.runs.run_file import RunFile
 
 
-def report_html(
-    record: dict[str, Any], questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]
-) -> str:
-    """`record` is what stands in run.json, `answers` the lines of answers.jsonl in the questions' order."""
+def report_html(run: RunFile, questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]) -> str:
+    """`answers` in the questions' order."""
     entries = list(zip(questions, answers, strict=True))
-    return render("report.html.j2", record=record, entries=entries)
+    return render("report.html.j2", run=run, entries=entries)
 
 
 def render(template: str, **values: Any) -> str:

@@ -6,29 +6,32 @@ Stopped at any moment it goes on where it was, unless something has changed that
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rag.api import Rag
-from rag.contract import answer_json, error_json, ingest_json
+from rag.contract import answer_json, error_json
 from rag.errors import ConfigError, RagError, ServiceError
 from rag.protocols import Progress, silent
-from rag.runs.journal import AnswerLine, Journal, makeshift
-from rag.runs.outcomes import counts, outcomes, spent, stage_times
-from rag.runs.provenance import provenance
+from rag.runs.journal import Journal
+from rag.runs.line import AnswerLine
+from rag.runs.outcomes import Results, add_up, count, stage_times
+from rag.runs.provenance import Provenance, find_provenance
 from rag.runs.questions import AskedQuestion, read_questions
 from rag.runs.report import report_html
+from rag.runs.run_file import RunFile
 from rag.second_stage.guards.price import Price
 from rag.settings import Settings
 from rag.types import IngestReport
 
-Ask = Callable[[Rag, str], dict[str, Any]]
+# From a question to a document of `rag.contract`.
+Ask = Callable[[Rag, str], Mapping[str, Any]]
 
 
-def answered(rag: Rag, question: str) -> dict[str, Any]:
+def ask_for_answer(rag: Rag, question: str) -> Mapping[str, Any]:
     return answer_json(rag.ask(question))
 
 
@@ -56,47 +59,34 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
     rag.pipeline.generator()  # a missing key shows now, not after an hour of ingest
     journal = Journal(settings.run.out)
     with journal.held():
-        record = _record(rag, config, questions, ingest_sources(rag, progress))
-        earlier, kept = resume(journal, record, questions)
+        ingested = ingest_sources(rag, progress)
+        file = RunFile(config, now(), find_provenance(rag, questions), ingested)
+        earlier, kept = resume(journal, file.provenance, file.document(), questions)
         answers = ask_all(rag, questions, kept, journal, progress)
-        seconds = round(time.perf_counter() - started, 3)
-        record |= _results(questions, answers, seconds, _price_of_writing(settings))
-        journal.finish(record, answers, report_html(record, questions, answers))
+        results = Results(
+            seconds=round(time.perf_counter() - started, 3),
+            counts=count(questions, answers),
+            milliseconds=stage_times(answers),
+            spent=add_up(answers, _price_of_writing(settings)),
+        )
+        file = replace(file, results=results)
+        journal.finish(file.document(), answers, report_html(file, questions, answers))
+    fared = results.counts
     return RunSummary(
         out=str(journal.folder),
-        **outcomes(answers),
+        questions=fared.questions,
+        found=fared.found,
+        not_found=fared.not_found,
+        failed=fared.failed,
         resumed=len(kept),
         discarded=earlier - len(kept),
-        makeshift=sum(map(makeshift, answers)),
-        seconds=seconds,
+        makeshift=sum(answer.makeshift for answer in answers),
+        seconds=results.seconds,
     )
 
 
-def _record(
-    rag: Rag, config: str, questions: Sequence[AskedQuestion], ingested: IngestReport | None
-) -> dict[str, Any]:
-    return {
-        "state": "running",
-        "config": config,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **provenance(rag, questions),
-        "ingest": ingest_json(ingested) if ingested else None,
-    }
-
-
-def _results(
-    questions: Sequence[AskedQuestion],
-    answers: Sequence[AnswerLine],
-    seconds: float,
-    writing: Price | None,
-) -> dict[str, Any]:
-    return {
-        "state": "finished",
-        "seconds": seconds,
-        "counts": counts(questions, answers),
-        "milliseconds": stage_times(answers),
-        "spent": spent(answers, writing),
-    }
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _price_of_writing(settings: Settings) -> Price | None:
@@ -124,14 +114,13 @@ def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
 
 
 def resume(
-    journal: Journal, record: dict[str, Any], questions: Sequence[AskedQuestion]
+    journal: Journal, made_by: Provenance, file: Mapping[str, Any], questions: Sequence[AskedQuestion]
 ) -> tuple[int, dict[str, AnswerLine]]:
-    """How many answers an earlier run left, and those that this one may keep."""
+    """How many answers an earlier run left, and those that this one may keep. `file`: for run.json."""
     identity, lines = journal.earlier()
     asked = {question.id for question in questions}
-    same = identity == record["identity"]
-    kept = {line["_id"]: line for line in lines if same and line.get("_id") in asked}
-    journal.start(kept.values(), record)
+    kept = {line.id: line for line in lines if identity == made_by.identity and line.id in asked}
+    journal.start(kept.values(), file)
     return len(lines), kept
 
 
@@ -141,7 +130,7 @@ def ask_all(
     kept: dict[str, AnswerLine],
     journal: Journal,
     progress: Progress,
-    ask: Ask = answered,
+    ask: Ask = ask_for_answer,
 ) -> list[AnswerLine]:
     """The answers in the order of the questions; each new one is on disk before the next is asked."""
     new = dict(_ask([q for q in questions if q.id not in kept], rag, ask, journal, progress))
@@ -162,10 +151,10 @@ def _ask(
 
 def _line(rag: Rag, question: AskedQuestion, ask: Ask) -> AnswerLine:
     try:
-        return {"_id": question.id, **ask(rag, question.text)}
+        return AnswerLine.of(question.id, ask(rag, question.text))
     except ConfigError:
         raise
     except RagError as error:
         if isinstance(error, ServiceError) and error.hopeless:
             raise  # every other question would fail like this one
-        return {"_id": question.id, "question": question.text, **error_json(error)}
+        return AnswerLine.of(question.id, {"question": question.text, **error_json(error)})

@@ -31,6 +31,31 @@ class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
     fitted_on: str
     fingerprint: dict[str, str] = {}
 
+    @classmethod
+    def of(
+        cls, card: RerankerCard, calibration: Calibration, fingerprint: Mapping[str, str]
+    ) -> CalibrationFile:
+        return cls(
+            reranker=card.kind,
+            model=card.model,
+            transform=calibration.transform,
+            bias=calibration.bias,
+            weights=dict(calibration.weights),
+            isotonic=calibration.isotonic,
+            threshold=calibration.threshold,
+            fitted_on=calibration.fitted_on,
+            fingerprint=dict(fingerprint),
+        )
+
+    def yaml(self, head: str) -> str:
+        import yaml
+
+        given = {key: value for key, value in self.model_dump(mode="json").items() if value not in (None, [])}
+        if not self.embedder:
+            del given["embedder"]
+        lines = yaml.safe_dump(given, sort_keys=False, width=110, allow_unicode=True)
+        return f"{head}{lines}"
+
     def calibration(self) -> Calibration:
         return Calibration(
             name=" ".join(part for part in (self.reranker, self.model, self.embedder) if part),

@@ -9,7 +9,7 @@ import yaml
 
 from rag.evaluation.statistics import Difference
 from rag.models.card import CARD, RECORD
-from rag.training.record import Trained, record
+from rag.training.trained import Trained, provenance_json
 
 _CARD = """\
 ---
@@ -48,7 +48,7 @@ The record of the training is in {record}.
 
 def write_card(made: Trained, folder: Path) -> None:
     (folder / CARD).write_text(_card(made), "utf-8")
-    text = json.dumps(record(made), ensure_ascii=False, indent=1)
+    text = json.dumps(provenance_json(made), ensure_ascii=False, indent=1)
     (folder / RECORD).write_text(text + "\n", "utf-8")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rag.training.learning.batches import Batches
 from rag.training.lessons.split import Parts
@@ -34,12 +33,15 @@ class Plan:
     encoding_minutes: float
     passages: int
 
-    @property
-    def minutes(self) -> float:
-        return self.training_minutes + self.encoding_minutes
+    def summary(self) -> PlanSummary:
+        return PlanSummary(**asdict(self), minutes=self.training_minutes + self.encoding_minutes)
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "minutes": self.minutes}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary(Plan):
+    """What `--json` says: the whole time too."""
+
+    minutes: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,17 @@ high."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
-import yaml
 
 from rag.api import Rag
 from rag.calibration import Calibration
 from rag.evaluation.candidates import Judged, judge_question, usable
+from rag.evaluation.crossvalidation import Fitting, hold_out
 from rag.evaluation.dataset import LabelledQuestion
-from rag.evaluation.fitting import OF_THE_CANDIDATE, Fit, calibration_entry, fit, relevel, rounded
+from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, relevel, rounded
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import log_loss
 from rag.evaluation.separation import Asked, Wish, propose
@@ -23,9 +22,6 @@ from rag.evaluation.separation import Asked, Wish, propose
 # stays as it was.
 _ENOUGH = 40
 _FEWEST = 4
-_FOLDS = 5
-
-Fitting = Callable[[Sequence[Judged]], Fit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,7 @@ class Recalibrated:
     """`chosen`: which way of fitting; `losses`: the held-out log loss of each, where several were tried."""
 
     chosen: str
-    fitted: Fit
-    threshold: float | None
+    calibration: Calibration
     losses: dict[str, float] = field(default_factory=dict)
 
 
@@ -52,33 +47,14 @@ def recalibrate(
     losses = {name: _held_out_loss(rows, way, seed) for name, way in ways.items()} if len(ways) > 1 else {}
     chosen = min(losses, key=lambda name: losses[name]) if losses else "weights as before"
     fitted = rounded(ways[chosen](rows))
-    asked = [Asked(row.answerable, fitted.relevance(row.features), row.relevant) for row in rows]
+    asked = [Asked(row.answerable, fitted.relevances(row.features), row.relevant) for row in rows]
     proposed = propose(asked, Wish(), rag.settings.reranker.top_k)
-    return Recalibrated(chosen, fitted, round(proposed.threshold, 4), losses)
+    made = replace(fitted, transform=was.transform, threshold=round(proposed.threshold, 4))
+    return Recalibrated(chosen, made, losses)
 
 
 def as_before(was: Calibration) -> Recalibrated:
-    return Recalibrated("as before", Fit(was.weights, was.bias, was.isotonic), was.threshold)
-
-
-def calibration_of(
-    made: Recalibrated, rag: Rag, was: Calibration, told: str, moved: tuple[Path, Path]
-) -> str:
-    """As a file that a config names. `moved`: where the model lies, and where it will lie: what a calibration
-    was fitted with names it."""
-    card = rag.assembly.second_stage.members[0].card
-    here, there = map(str, moved)
-    scored_with = rag.assembly.scored_with(rag.settings.reranker)
-    entry = calibration_entry(
-        replace(card, model=card.model.replace(here, there)),
-        was.transform,
-        made.fitted,
-        fitted_on=told,
-        fingerprint={key: value.replace(here, there) for key, value in scored_with.items()},
-        threshold=made.threshold,
-    )
-    head = "# Made by `rag train`; a config names it as reranker.calibration.\n"
-    return head + yaml.safe_dump(entry, sort_keys=False, width=110, allow_unicode=True)
+    return Recalibrated("as before", was)
 
 
 def _rows(rag: Rag, was: Calibration, questions: Sequence[LabelledQuestion], named: Naming) -> list[Judged]:
@@ -93,21 +69,14 @@ def _rows(rag: Rag, was: Calibration, questions: Sequence[LabelledQuestion], nam
 
 
 def _rescaled(was: Calibration) -> Fitting:
-    return lambda rows: relevel(rows, Fit(was.weights, was.bias))
+    return lambda rows: relevel(rows, was)
 
 
-def _fitted(rows: Sequence[Judged]) -> Fit:
+def _fitted(rows: Sequence[Judged]) -> Calibration:
     return fit(rows, usable(rows, OF_THE_CANDIDATE))
 
 
 def _held_out_loss(rows: Sequence[Judged], way: Fitting, seed: int) -> float:
-    """Every question by a fit that has not seen it."""
-    folds = np.random.default_rng(seed).permutation(len(rows)) % _FOLDS
-    predicted, relevant = [], []
-    for fold in range(_FOLDS):
-        fitted = way([row for row, of in zip(rows, folds, strict=True) if of != fold])
-        for row, of in zip(rows, folds, strict=True):
-            if of == fold:
-                predicted.append(fitted.relevance(row.features))
-                relevant.append(row.relevant)
-    return log_loss(np.concatenate(predicted), np.concatenate(relevant))
+    found = hold_out(rows, way, seed)
+    relevant = np.concatenate([row.relevant for row in rows])
+    return log_loss(np.concatenate([one.relevance for one in found]), relevant)

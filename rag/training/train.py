@@ -10,18 +10,21 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 from rag.api import Rag
+from rag.calibration import Calibration
 from rag.evaluation.dataset import Dataset
 from rag.files.whole import write_whole
 from rag.inspection.models_in_use import models_in_use
 from rag.protocols import Progress
+from rag.second_stage.fitted import CalibrationFile
 from rag.settings import Settings
 from rag.training.card import write_card
 from rag.training.folder import check_out, hold, put, sweep
+from rag.training.judgement import Judgement, judge_ranked, rank
 from rag.training.learning.average import choose_share
 from rag.training.learning.checkpoint import Checkpoint
 from rag.training.learning.loop import Course, Loop, weights_of
@@ -30,16 +33,16 @@ from rag.training.lessons.material import Material
 from rag.training.lessons.sources import check_sources
 from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
-from rag.training.recalibrate import Recalibrated, as_before, calibration_of, recalibrate
+from rag.training.recalibrate import Recalibrated, as_before, recalibrate
 from rag.training.recipe import Recipe
-from rag.training.record import Trained
 from rag.training.reencode import reencoded
+from rag.training.trained import Trained
 from rag.training.trainee import trainee_of, with_model
-from rag.training.verdict import Judgement, judged, ranked
 
 # Passages encoded to learn how long the whole collection takes.
 _TIMED = 64
 CALIBRATION = "calibration.yaml"
+_HEAD = "# Made by `rag train`; a config names it as reranker.calibration.\n"
 
 
 class Training:
@@ -66,13 +69,13 @@ class Training:
         with hold(self._options.work):
             return self._plan
 
-    def run(self, told: Callable[[Plan], None]) -> Trained:
-        """`told` hears the plan before the training starts."""
+    def run(self, tell: Callable[[Plan], None]) -> Trained:
+        """`tell` is given the plan before the training starts."""
         with hold(self._options.work):
             sweep(self._options.work, self._material.identity)
-            told(self._plan)
-            course, shares = self._learned()
-            recalibrated, judgement = self._verdict() if course.learned else self._unchanged()
+            tell(self._plan)
+            course, shares = self._learn()
+            recalibrated, judgement = self._judge() if course.learned else self._judge_unchanged()
             trained = Trained(
                 config=self._config,
                 trainee=self._trainee,
@@ -105,10 +108,10 @@ class Training:
         """Made once for a training: after a kill the steps stay as many as they were."""
         path = self._named("plan.json")
         if not path.exists():
-            write_whole(path, json.dumps(asdict(self._measured())).encode())
+            write_whole(path, json.dumps(asdict(self._measure())).encode())
         return Plan(**json.loads(path.read_text("utf-8")))
 
-    def _measured(self) -> Plan:
+    def _measure(self) -> Plan:
         material = self._material
         step = self._loop.seconds_a_step()
         pace = Pace.of(step, material.batches, self._recipe, material.held.passages)
@@ -143,7 +146,7 @@ class Training:
         checkpoint = Checkpoint(self._named("checkpoint.pt"), self._material.identity)
         return Loop(self._student, self._material.batches, self._recipe, self._material.held.ndcg, checkpoint)
 
-    def _learned(self) -> tuple[Course, dict[float, float]]:
+    def _learn(self) -> tuple[Course, dict[float, float]]:
         """Leaves the model in the folder of work, with what came of the training beside it."""
         done = self._named("learned.json")
         if not done.exists():
@@ -154,30 +157,30 @@ class Training:
             measured = choose_share(self._student, start, shares, known, self._material.held.ndcg)
             shutil.rmtree(self._model, ignore_errors=True)
             self._student.save(self._model)
-            told = {"course": asdict(course), "shares": list(measured.items())}
-            write_whole(done, json.dumps(told).encode())
-        told = json.loads(done.read_text("utf-8"))
-        return Course.read(told["course"]), dict(told["shares"])
+            kept = {"course": asdict(course), "shares": list(measured.items())}
+            write_whole(done, json.dumps(kept).encode())
+        kept = json.loads(done.read_text("utf-8"))
+        return Course.read(kept["course"]), dict(kept["shares"])
 
     # --- the verdict -------------------------------------------------------------------------
 
-    def _verdict(self) -> tuple[Recalibrated, Judgement]:
+    def _judge(self) -> tuple[Recalibrated, Judgement]:
         material, seed = self._material, self._recipe.seed
         was = material.rag.pipeline.calibration
         new = self._with(self._model, None)
         made = recalibrate(new, was, material.parts.stop, material.named, seed)
         path = self._named(CALIBRATION)
         self._write_calibration(made, self._model, path)
-        before = ranked(material.rag, material.parts.judge, material.named, self._progress)
-        after = ranked(self._with(self._model, path), material.parts.judge, material.named, self._progress)
-        return made, judged(before, after, seed)
+        before = rank(material.rag, material.parts.judge, material.named, self._progress)
+        after = rank(self._with(self._model, path), material.parts.judge, material.named, self._progress)
+        return made, judge_ranked(before, after, seed)
 
-    def _unchanged(self) -> tuple[Recalibrated, Judgement]:
+    def _judge_unchanged(self) -> tuple[Recalibrated, Judgement]:
         """No look was above the start, whose weights were kept: there is no other model to judge."""
         material = self._material
         was = material.rag.pipeline.calibration
-        same = ranked(material.rag, material.parts.judge, material.named, self._progress)
-        return as_before(was), judged(same, same, self._recipe.seed)
+        same = rank(material.rag, material.parts.judge, material.named, self._progress)
+        return as_before(was), judge_ranked(same, same, self._recipe.seed)
 
     def _with(self, model: Path, calibration: Path | None) -> Rag:
         """The same pipeline with the trained model, over an index that it made."""
@@ -189,10 +192,21 @@ class Training:
 
     def _write_calibration(self, made: Recalibrated, model: Path, path: Path) -> None:
         """`model`: where it will lie."""
-        was = self._material.rag.pipeline.calibration
-        told = f"{len(self._material.parts.stop)} held-out questions, by rag train"
-        rag = self._with(self._model, None)
-        write_whole(path, calibration_of(made, rag, was, told, (self._model, model)).encode())
+        fitted_on = f"{len(self._material.parts.stop)} held-out questions, by rag train"
+        file = self._calibration_file(replace(made.calibration, fitted_on=fitted_on), model)
+        write_whole(path, file.yaml(_HEAD).encode())
+
+    def _calibration_file(self, calibration: Calibration, model: Path) -> CalibrationFile:
+        """What a calibration was fitted with names the model by its folder: here `model`, which need not
+        be there yet."""
+        assembly = self._with(self._model, None).assembly
+        reranker = with_model(assembly.settings, self._trainee, model, None).reranker
+        card = assembly.second_stage.members[0].card
+        if not self._trainee.encodes:
+            scored_with = assembly.scored_with(reranker)
+            return CalibrationFile.of(replace(card, model=str(model)), calibration, scored_with)
+        embedder = replace(assembly.embedder.card, name=str(model))
+        return CalibrationFile.of(card, calibration, assembly.scored_with(reranker, embedder))
 
     def _install(self, trained: Trained) -> None:
         """Complete before it is put in its place: a kill leaves the old model or the new one."""

@@ -50,7 +50,7 @@ from rag.training.lessons.split import parted
 from rag.training.lessons.titles import title_lessons
 from rag.training.options import Options
 from rag.training.recipe import Recipe
-from rag.training.record import Trained, trained_json
+from rag.training.trained import Trained, trained_json
 from rag.training.train import Training
 from rag.training.trainee import trainee_of
 from rag.types import Chunk, Passage

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rag.evaluation.calibrate import Calibrated, Quality
 from rag.evaluation.pages import pictures
 from rag.evaluation.pages.page import Page, Section, Table, synthetic
-from rag.evaluation.pages.pictures import Picture
+from rag.evaluation.reliability import Bin
 from rag.evaluation.separation import curve
 
 
@@ -33,11 +35,8 @@ def calibration_page(found: Calibrated) -> Page:
 
 def _calibration_sections(found: Calibrated) -> list[Section]:
     sections = [
-        Section(f"Reliability {when}", picture=_reliability_of(when, quality, threshold))
-        for when, quality, threshold in (
-            ("before", found.before, found.threshold_before),
-            ("after", found.after, found.proposal.threshold),
-        )
+        _reliability("before", found.bins_before, found.before, found.threshold_before),
+        _reliability("after", found.bins_after, found.after, found.proposal.threshold),
     ]
     if found.separation is not None:
         picture = pictures.answer_rates("answer-rates", "Answered and falsely answered", curve(found.asked))
@@ -51,8 +50,7 @@ def _calibration_sections(found: Calibrated) -> list[Section]:
     return sections
 
 
-def _reliability_of(when: str, quality: Quality, threshold: float) -> Picture:
-    shown = [(b.predicted, b.observed, b.count) for b in quality.bins]
-    return pictures.reliability(
-        f"reliability-{when}", f"Reliability {when} calibration", shown, quality.calibration_error, threshold
-    )
+def _reliability(when: str, bins: Sequence[Bin], quality: Quality, threshold: float) -> Section:
+    title = f"Reliability {when} calibration"
+    picture = pictures.reliability(f"reliability-{when}", title, bins, quality.calibration_error, threshold)
+    return Section(f"Reliability {when}", picture=picture)

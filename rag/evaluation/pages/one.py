@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from rag.evaluation.answers import summarise
 from rag.evaluation.pages import pictures
 from rag.evaluation.pages.page import (
     MOODS,
@@ -24,9 +22,10 @@ from rag.evaluation.pages.page import (
 )
 from rag.evaluation.pages.pictures import Line, Point, Row, Spot
 from rag.evaluation.reliability import bins, calibration_error
-from rag.evaluation.scoring import Evaluation, Scored
+from rag.evaluation.scoring import Evaluation, Scored, rank_documents
 from rag.evaluation.separation import area, curve
-from rag.evaluation.verdict import shown_p
+from rag.evaluation.verdict import show_p
+from rag.types import CandidateTrace
 
 _WORST = 20
 
@@ -34,12 +33,12 @@ _CANDIDATES = 10
 
 
 def evaluation_page(evaluation: Evaluation) -> Page:
-    verdict = evaluation.verdict()
+    verdict, answers = evaluation.verdict(), _describe_answers(evaluation)
     return Page(
         title=f"rag eval: {evaluation.config} on {evaluation.dataset.name}",
         subtitle=subtitle(evaluation),
         headline=_headline(evaluation),
-        verdict=f"Reranking against the first stage's order: {verdict.text}. {_answered(evaluation)}".strip(),
+        verdict=f"Reranking against the first stage's order: {verdict.text}. {answers}".strip(),
         mood=MOODS[verdict.word],
         warnings=warnings_of([evaluation]),
         facts=_facts(evaluation),
@@ -58,16 +57,16 @@ def _headline(evaluation: Evaluation) -> str:
     return f"Not enough questions: about {verdict.needed:,} would tell"
 
 
-def _answered(evaluation: Evaluation) -> str:
-    said = summarise([one.answer for one in evaluation.scored if one.answer])
-    told = []
-    if said["recall"] is not None:
-        told.append(f"{said['recall']:.0%} of {said['answerable']} answerable questions were answered")
-    if said["false_answer_rate"] is not None:
-        told.append(
-            f"{said['false_answer_rate']:.0%} of {said['unanswerable']} unanswerable ones were answered too"
+def _describe_answers(evaluation: Evaluation) -> str:
+    found = evaluation.answers()
+    parts = []
+    if found.recall is not None:
+        parts.append(f"{found.recall:.0%} of {found.answerable} answerable questions were answered")
+    if found.false_answer_rate is not None:
+        parts.append(
+            f"{found.false_answer_rate:.0%} of {found.unanswerable} unanswerable ones were answered too"
         )
-    return f"{', '.join(told)}." if told else ""
+    return f"{', '.join(parts)}." if parts else ""
 
 
 def _evaluation_sections(evaluation: Evaluation) -> list[Section | None]:
@@ -98,7 +97,7 @@ def _before_and_after(evaluation: Evaluation) -> Section:
     points = [Point(f"{name} reranking", i.mean, i.low, i.high) for name, i in found]
     gain = evaluation.gain()
     text = (
-        f"Gain {gain.mean:+.3f}, 95% interval {gain.low:+.3f} to {gain.high:+.3f}, {shown_p(gain.p)}: "
+        f"Gain {gain.mean:+.3f}, 95% interval {gain.low:+.3f} to {gain.high:+.3f}, {show_p(gain.p)}: "
         f"{gain.wins} questions better, {gain.losses} worse, {gain.ties} the same. The two intervals below "
         "may overlap where the gain is sure: each question is compared with itself. "
         f"A gain below {evaluation.options.effect:g} would not be worth a change."
@@ -127,11 +126,11 @@ def _bump_section(evaluation: Evaluation) -> Section | None:
 
 def _lines(evaluation: Evaluation, one: Scored) -> list[Line]:
     """The documents of the first places on either side, and the relevant ones."""
-    best: dict[str, Mapping[str, Any]] = {}
+    named = evaluation.naming
+    best: dict[str, CandidateTrace] = {}
     for row in one.candidates:
-        best.setdefault(evaluation.naming.document(row["source"]), row)
-    before = [evaluation.naming.document(row["source"]) for row in sorted(one.candidates, key=_fused)]
-    order = list(dict.fromkeys(before))
+        best.setdefault(named.document(row.source), row)
+    order = rank_documents(one.line, "fused_rank", named)
     relevant = {name for name, grade in one.question.relevant.items() if grade > 0}
     return [
         Line(name, order.index(name) + 1, place, name in relevant, _why(row))
@@ -140,16 +139,11 @@ def _lines(evaluation: Evaluation, one: Scored) -> list[Line]:
     ]
 
 
-def _fused(row: Mapping[str, Any]) -> int:
-    rank: int = row["fused_rank"]
-    return rank
-
-
-def _why(row: Mapping[str, Any]) -> str:
+def _why(row: CandidateTrace) -> str:
     return (
-        f"dense {row['dense_rank'] or '–'}, lexical {row['lexical_rank'] or '–'}, "
-        f"score {row['score']:.3f}, relevance {row['relevance']:.3f}"
-        + ("" if row["kept"] else f"; not used: {row['reason']}")
+        f"dense {row.dense_rank or '–'}, lexical {row.lexical_rank or '–'}, "
+        f"score {row.score:.3f}, relevance {row.relevance:.3f}"
+        + ("" if row.kept else f"; not used: {row.reason}")
     )
 
 
@@ -174,16 +168,15 @@ def _reliability_section(evaluation: Evaluation) -> Section | None:
     if not any(relevant):
         return None
     values, truth = np.array(predicted), np.array(relevant)
-    shown = [(b.predicted, b.observed, b.count) for b in bins(values, truth)]
     error = calibration_error(values, truth)
-    threshold = float(evaluation.record["models"]["threshold"])
+    threshold = evaluation.provenance.models.threshold
     text = (
         f"Expected calibration error {error:.3f} over {len(predicted):,} passages. Of a document that is "
         "judged relevant its best passage counts, the others are left out. A passage that nobody has judged "
         "counts as not relevant."
     )
     picture = pictures.reliability(
-        "reliability", "Is a relevance of 0.7 right in 7 of 10 cases?", shown, error, threshold
+        "reliability", "Is a relevance of 0.7 right in 7 of 10 cases?", bins(values, truth), error, threshold
     )
     return Section("Reliability of the relevance", [text], picture)
 
@@ -277,17 +270,17 @@ def _measures(evaluation: Evaluation) -> Table:
 
 def _facts(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     before, after = evaluation.means("before"), evaluation.means("after")
-    said = summarise([one.answer for one in evaluation.scored if one.answer])
+    answers = evaluation.answers()
     facts = [("Questions", f"{len(evaluation.scored)}", f"{len(evaluation.ranked)} with judged documents")]
     if after:
         name = evaluation.metric
         facts.append((name, f"{after[name]:.3f}", f"{before[name]:.3f} before reranking"))
-    if said["recall"] is not None:
-        facts.append(("Answered", f"{said['recall']:.0%}", "of the answerable questions"))
-    if said["false_answer_rate"] is not None:
+    if answers.recall is not None:
+        facts.append(("Answered", f"{answers.recall:.0%}", "of the answerable questions"))
+    if answers.false_answer_rate is not None:
         facts.append(
-            ("Answered falsely", f"{said['false_answer_rate']:.0%}", "of the unanswerable questions")
+            ("Answered falsely", f"{answers.false_answer_rate:.0%}", "of the unanswerable questions")
         )
     if total := evaluation.latency().get("total"):
-        facts.append(("A question takes", f"{total['p50']:.0f} ms", f"95th percentile {total['p95']:.0f} ms"))
+        facts.append(("A question takes", f"{total.p50:.0f} ms", f"95th percentile {total.p95:.0f} ms"))
     return facts

@@ -6,14 +6,12 @@ Every figure on the page is also in what `--json` prints; nothing here is comput
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rag.evaluation.answers import summarise
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.pages import pictures
 from rag.evaluation.pages.pictures import Picture, Row
@@ -62,17 +60,14 @@ class Page:
 
 def write_report(page: Page, folder: Path) -> None:
     shown = [section.picture for section in page.sections if section.picture]
-    pictures.save(shown, folder / "figures")
+    pictures.save(shown, folder / "pictures")
     (folder / "report.html").write_text(render("evaluation.html.j2", page=page), "utf-8")
-
-
-# --- one config ----------------------------------------------------------------------------
 
 
 def milliseconds(evaluation: Evaluation, stages: Sequence[str]) -> tuple[float, float]:
     """Median and 95th percentile of the stages' sum: percentiles of stages do not add up."""
     taken = [
-        sum(stage["ms"] for stage in one.line["trace"]["stages"] if stage["name"] in stages)
+        sum(stage.ms for stage in one.line.trace.stages if stage.name in stages)
         for one in evaluation.scored
         if not one.failed
     ]
@@ -84,17 +79,11 @@ def with_interval(mean: float, low: float, high: float) -> str:
     return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-# --- several -------------------------------------------------------------------------------
-
-
-# --- both ----------------------------------------------------------------------------------
-
-
 def subtitle(evaluation: Evaluation) -> str:
-    versions = evaluation.record["versions"]
+    versions = evaluation.provenance.versions
     return (
         f"{len(evaluation.scored)} questions, seed {evaluation.options.seed}. Made by rag {versions['rag']} "
-        f"on Python {versions['python']}, {evaluation.record['started']}."
+        f"on Python {versions['python']}, {evaluation.started}."
     )
 
 
@@ -124,12 +113,15 @@ def warnings_of(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def answer_rows(evaluations: Sequence[Evaluation]) -> Table:
-    columns = [summarise([one.answer for one in e.scored if one.answer]) for e in evaluations]
-    rows = [(name.replace("_", " "), *(_shown(found[name]) for found in columns)) for name in columns[0]]
+    rows = _compare([asdict(one.answers()) for one in evaluations])
     return Table("Answers", ("", *(e.config for e in evaluations)), rows)
 
 
-def _shown(value: float | int | None) -> str:
+def _compare(columns: Sequence[Mapping[str, float | int | None]]) -> list[Row]:
+    return [(name.replace("_", " "), *(_show(column[name]) for column in columns)) for name in columns[0]]
+
+
+def _show(value: float | int | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
@@ -141,43 +133,38 @@ def times(evaluations: Sequence[Evaluation]) -> Table:
     rows: list[Row] = [
         (
             f"{stage}: median / 95th percentile, ms",
-            *(f"{t[stage]['p50']:.1f} / {t[stage]['p95']:.1f}" if stage in t else "–" for t in times),
+            *(f"{t[stage].p50:.1f} / {t[stage].p95:.1f}" if stage in t else "–" for t in times),
         )
         for stage in stages
     ]
-    costs = [cost(e.scored) for e in evaluations]
-    rows += [(name.replace("_", " "), *(_shown(c[name]) for c in costs)) for name in costs[0]]
+    rows += _compare([asdict(cost(e.scored)) for e in evaluations])
     return Table("Time and cost", ("", *(e.config for e in evaluations)), rows)
 
 
 def made_by(evaluations: Sequence[Evaluation]) -> Table:
-    def row(name: str, *path: str) -> Row:
-        return (name, *(_at(e.record, path) for e in evaluations))
-
+    names = (
+        *("embedder", "first stage", "candidates", "reranker", "its model", "calibration fitted on"),
+        *("threshold", "generator", "documents", "passages", "index"),
+    )
+    columns = [_made_by(one) for one in evaluations]
     rows = [
-        row("embedder", "models", "embedder", "name"),
-        row("first stage", "models", "retriever"),
-        row("candidates", "settings", "retriever", "top_n"),
-        row("reranker", "models", "reranker", "kind"),
-        row("its model", "models", "reranker", "model"),
-        row("calibration fitted on", "models", "calibration", "fitted_on"),
-        row("threshold", "models", "threshold"),
-        row("generator", "models", "generator"),
-        row("documents", "index", "documents"),
-        row("passages", "index", "chunks"),
-        row("index", "index", "fingerprint"),
+        (name, *(value or "–" for value in values)) for name, *values in zip(names, *columns, strict=True)
     ]
     return Table("Models and settings", ("", *(e.config for e in evaluations)), rows, prose=True)
 
 
-def _at(record: Mapping[str, Any], path: Sequence[str]) -> str:
-    value: Any = record
-    for key in path:
-        value = value[key]
-    return f"{value:g}" if isinstance(value, float) else str(value) or "–"
-
-
-# --- a calibration -------------------------------------------------------------------------
-
-
-# --- tuning --------------------------------------------------------------------------------
+def _made_by(evaluation: Evaluation) -> tuple[str, ...]:
+    models, index = evaluation.provenance.models, evaluation.provenance.index
+    return (
+        models.embedder.name,
+        models.retriever,
+        str(evaluation.depth),
+        models.reranker.kind,
+        models.reranker.model,
+        models.calibration.fitted_on,
+        f"{models.threshold:g}",
+        models.generator,
+        str(index.documents),
+        str(index.chunks),
+        str(index.fingerprint),
+    )

@@ -18,6 +18,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.evaluation.reliability import Bin
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -130,10 +132,16 @@ def means(name: str, title: str, metric: str, points: Sequence[Point]) -> Pictur
         axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(f"{metric}, mean and 95% interval")
 
-    told = "; ".join(f"{p.label} {p.mean:.3f} ({p.low:.3f} to {p.high:.3f})" for p in points)
+    text = "; ".join(f"{p.label} {p.mean:.3f} ({p.low:.3f} to {p.high:.3f})" for p in points)
     rows = [(p.label, _number(p.mean), _number(p.low), _number(p.high)) for p in points]
     return _picture(
-        name, title, f"{metric}: {told}.", draw, ("", metric, "from", "to"), rows, 0.9 + 0.6 * len(points)
+        name,
+        title,
+        f"{metric}: {text}.",
+        draw,
+        ("", metric, "from", "to"),
+        rows,
+        0.9 + 0.6 * len(points),
     )
 
 
@@ -150,12 +158,12 @@ def differences(name: str, title: str, metric: str, points: Sequence[Point]) -> 
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(f"gain in {metric}, 95% interval")
 
-    told = "; ".join(f"{p.label} {p.mean:+.3f} ({p.low:+.3f} to {p.high:+.3f})" for p in points)
+    text = "; ".join(f"{p.label} {p.mean:+.3f} ({p.low:+.3f} to {p.high:+.3f})" for p in points)
     rows = [(p.label, _signed(p.mean), _signed(p.low), _signed(p.high)) for p in points]
     return _picture(
         name,
         title,
-        f"Gain in {metric}: {told}.",
+        f"Gain in {metric}: {text}.",
         draw,
         ("", "gain", "from", "to"),
         rows,
@@ -197,7 +205,7 @@ def bump(name: str, title: str, question: str, lines: Sequence[Line]) -> Picture
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
 
-    told = "; ".join(
+    text = "; ".join(
         f"{line.label} from place {line.before} to {line.after}{' (relevant)' if line.relevant else ''}"
         for line in lines
     )
@@ -205,7 +213,7 @@ def bump(name: str, title: str, question: str, lines: Sequence[Line]) -> Picture
         (line.label, line.before, line.after, "yes" if line.relevant else "no", line.why) for line in lines
     ]
     columns = ("document", "first stage", "reranked", "relevant", "why")
-    return _picture(name, title, f"“{question}”: {told}.", draw, columns, rows, 1.2 + 0.32 * _rows_of(lines))
+    return _picture(name, title, f"“{question}”: {text}.", draw, columns, rows, 1.2 + 0.32 * _rows_of(lines))
 
 
 def gains(name: str, title: str, metric: str, rows: Sequence[tuple[str, float, float]], axis: str) -> Picture:
@@ -234,22 +242,22 @@ def gains(name: str, title: str, metric: str, rows: Sequence[tuple[str, float, f
 
     better, worse = sum(r[2] > r[1] for r in rows), sum(r[2] < r[1] for r in rows)
     same = len(rows) - better - worse
-    told = f"Of {len(rows)} questions {better} gained, {worse} lost and {same} stayed the same."
+    text = f"Of {len(rows)} questions {better} gained, {worse} lost and {same} stayed the same."
     table = [(id_, _number(was), _number(is_), _signed(is_ - was)) for id_, was, is_ in rows]
-    return _picture(name, title, told, draw, ("question", "before", "after", "gain"), table, 3.6)
+    return _picture(name, title, text, draw, ("question", "before", "after", "gain"), table, 3.6)
 
 
-def reliability(
-    name: str, title: str, bins: Sequence[tuple[float, float, int]], error: float, threshold: float
-) -> Picture:
+def reliability(name: str, title: str, bins: Sequence[Bin], error: float, threshold: float) -> Picture:
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], ":", color=SOFT, label="perfect")
-        axes.plot([b[0] for b in bins], [b[1] for b in bins], "-o", color=AFTER, label="observed")
+        axes.plot(
+            [b.predicted for b in bins], [b.observed for b in bins], "-o", color=AFTER, label="observed"
+        )
         axes.axvline(threshold, color=BAD, linestyle="--", label=f"threshold {threshold:.3g}")
-        for predicted, observed, count in bins:
+        for shown in bins:
             axes.annotate(
-                f"{count:,}",
-                (predicted, observed),
+                f"{shown.count:,}",
+                (shown.predicted, shown.observed),
                 (5, -11),
                 textcoords="offset points",
                 fontsize=10,
@@ -261,15 +269,16 @@ def reliability(
         axes.set_ylabel("share that was relevant")
         axes.legend(loc="lower right")
 
-    told = (
+    text = (
         f"Expected calibration error {error:.3f}; threshold {threshold:.3g}. "
         + "; ".join(
-            f"of {n:,} passages with relevance about {p:.2f}, {o:.0%} are relevant" for p, o, n in bins
+            f"of {b.count:,} passages with relevance about {b.predicted:.2f}, {b.observed:.0%} are relevant"
+            for b in bins
         )
         + "."
     )
-    rows = [(_number(p), _number(o), n) for p, o, n in bins]
-    return _picture(name, title, told, draw, ("predicted", "observed", "passages"), rows, 3.8)
+    rows = [(_number(b.predicted), _number(b.observed), b.count) for b in bins]
+    return _picture(name, title, text, draw, ("predicted", "observed", "passages"), rows, 3.8)
 
 
 def answer_rates(name: str, title: str, curve: Sequence[tuple[float, float, float]]) -> Picture:
@@ -284,12 +293,12 @@ def answer_rates(name: str, title: str, curve: Sequence[tuple[float, float, floa
         axes.set_ylabel("answered of those with one")
 
     shown = _strictest(curve)
-    told = "; ".join(
+    text = "; ".join(
         f"to answer {able:.0%}, {unable:.0%} of the others are answered too" for _, able, unable in shown
     )
     rows = [(f"{t:.4f}", _number(able), _number(unable)) for t, able, unable in shown]
     columns = ("threshold", "answered", "answered falsely")
-    return _picture(name, title, f"{told}.", draw, columns, rows, 3.6)
+    return _picture(name, title, f"{text}.", draw, columns, rows, 3.6)
 
 
 def _strictest(curve: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
@@ -315,12 +324,12 @@ def latency(name: str, title: str, metric: str, spots: Sequence[Spot]) -> Pictur
         axes.set_xlabel("ms a question, median to 95th percentile")
         axes.set_ylabel(metric)
 
-    told = "; ".join(
+    text = "; ".join(
         f"{s.label} {s.quality:.3f} in {s.median:.0f} ms (95th percentile {s.high:.0f})" for s in spots
     )
     rows = [(s.label, _number(s.quality), f"{s.median:.1f}", f"{s.high:.1f}") for s in spots]
     columns = ("", metric, "median, ms", "95th percentile, ms")
-    return _picture(name, title, f"{metric} against time: {told}.", draw, columns, rows, 3.2)
+    return _picture(name, title, f"{metric} against time: {text}.", draw, columns, rows, 3.2)
 
 
 def pareto(
@@ -341,9 +350,9 @@ def pareto(
         axes.set_ylabel(metric)
         axes.legend(loc="lower right")
 
-    told = "; ".join(f"{label}: {quality:.3f} in {ms:.0f} ms" for label, ms, quality in front)
+    text = "; ".join(f"{label}: {quality:.3f} in {ms:.0f} ms" for label, ms, quality in front)
     rows = [(label, f"{ms:.1f}", _number(quality)) for label, ms, quality in front]
-    return _picture(name, title, f"The front: {told}.", draw, ("setting", "ms", metric), rows, 3.6)
+    return _picture(name, title, f"The front: {text}.", draw, ("setting", "ms", metric), rows, 3.6)
 
 
 def save(pictures: Sequence[Picture], folder: Path) -> None:

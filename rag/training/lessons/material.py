@@ -104,13 +104,13 @@ class Material:
             "minutes": self._options.minutes,
             "scored_with": self.rag.assembly.scored_with(self.rag.settings.reranker),
         }
-        return _hash([made_by, *map(_told, (self.parts.train, self.parts.stop, self.parts.judge))])
+        return _hash([made_by, *map(_plain, (self.parts.train, self.parts.stop, self.parts.judge))])
 
     def hashes(self) -> dict[str, str]:
         """For the record: of the questions of each part, and of what was mined."""
         parts = {"train": self.parts.train, "stop": self.parts.stop, "judge": self.parts.judge}
-        told = {name: _hash(_told(questions)) for name, questions in parts.items()}
-        return {**told, "lessons": lessons_hash(self.lessons), "titles": lessons_hash(self.titles)}
+        hashes = {name: _hash(_plain(questions)) for name, questions in parts.items()}
+        return {**hashes, "lessons": lessons_hash(self.lessons), "titles": lessons_hash(self.titles)}
 
     @cached_property
     def _gathered(self) -> tuple[Parts, Naming]:
@@ -146,7 +146,7 @@ class Material:
         return list(self._miner.beside(titles, self._progress))
 
 
-def _told(questions: Sequence[LabelledQuestion]) -> list[object]:
+def _plain(questions: Sequence[LabelledQuestion]) -> list[object]:
     return [[q.id, q.text, sorted(q.relevant.items()), q.metadata.get("spans")] for q in questions]
 
 

@@ -41,7 +41,7 @@ class Judgement:
         return self.verdict.word == "adopt"
 
 
-def ranked(
+def rank(
     rag: Rag,
     questions: Sequence[LabelledQuestion],
     named: Naming,
@@ -63,7 +63,7 @@ def ranked(
     return Ranked(score_rankings(first, grades, 10, depth), score_rankings(whole, grades, 10, depth))
 
 
-def judged(before: Ranked, after: Ranked, seed: int) -> Judgement:
+def judge_ranked(before: Ranked, after: Ranked, seed: int) -> Judgement:
     gain = _gain(before.whole, after.whole, seed)
     return Judgement(
         before=mean(before.whole)[METRIC],

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rag import __version__
+from rag.contract import to_json
 from rag.evaluation.statistics import Difference
+from rag.evaluation.summary import DIGITS
+from rag.evaluation.verdict import Word
 from rag.models.folder import weights_hash
+from rag.runs.provenance import versions
+from rag.training.judgement import METRIC, Judgement
 from rag.training.learning.average import best_share
 from rag.training.learning.loop import Course
-from rag.training.plan import Plan
+from rag.training.plan import Plan, PlanSummary
 from rag.training.recalibrate import Recalibrated
 from rag.training.recipe import Recipe
-from rag.training.trainee import Trainee, config_lines
-from rag.training.verdict import METRIC, Judgement
+from rag.training.trainee import Kind, Trainee, config_lines
 
 _PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")
 
@@ -56,38 +58,73 @@ class Trained:
         return config_lines(self.trainee, self.out)
 
 
-def trained_json(made: Trained) -> dict[str, Any]:
-    judgement = made.judgement
-    return {
-        "config": made.config,
-        "model": made.trainee.name,
-        "kind": made.trainee.kind,
-        "installed": made.installed,
-        "out": str(made.out),
-        "config_lines": made.lines,
-        "verdict": {
-            "metric": METRIC,
-            "word": judgement.verdict.word,
-            "text": judgement.verdict.text,
-            "needed": judgement.verdict.needed,
-            "before": round(judgement.before, 6),
-            "after": round(judgement.after, 6),
-            "gain": _gain(judgement.gain),
-            "first_stage": _gain(judgement.first_stage),
-        },
-        "plan": made.plan.as_json(),
-        "steps": made.course.done,
-        "resumed": made.course.resumed,
-        "ended": made.course.ended,
-        "best_step": made.course.best.step,
-        "share": made.share,
-        "calibration": made.calibration.chosen,
-        "seconds": round(made.course.seconds, 1),
-    }
+@dataclass(frozen=True, slots=True)
+class VerdictSummary:
+    """On held-out questions; `gain` of the whole pipeline, `first_stage` of the first stage alone."""
+
+    metric: str
+    word: Word
+    text: str
+    needed: int | None
+    before: float
+    after: float
+    gain: Difference
+    first_stage: Difference
 
 
-def record(made: Trained) -> dict[str, Any]:
-    """Enough to do it again and to doubt it."""
+@dataclass(frozen=True, slots=True)
+class TrainedSummary:
+    """What is printed, and what `--json` says."""
+
+    config: str
+    model: str
+    kind: Kind
+    installed: bool
+    out: str
+    config_lines: str
+    verdict: VerdictSummary
+    plan: PlanSummary
+    steps: int
+    resumed: int
+    ended: str
+    best_step: int
+    share: float
+    calibration: str
+    seconds: float
+
+
+def summarise_training(made: Trained) -> TrainedSummary:
+    judgement, course = made.judgement, made.course
+    return TrainedSummary(
+        config=made.config,
+        model=made.trainee.name,
+        kind=made.trainee.kind,
+        installed=made.installed,
+        out=str(made.out),
+        config_lines=made.lines,
+        verdict=VerdictSummary(
+            METRIC,
+            judgement.verdict.word,
+            judgement.verdict.text,
+            judgement.verdict.needed,
+            judgement.before,
+            judgement.after,
+            judgement.gain,
+            judgement.first_stage,
+        ),
+        plan=made.plan.summary(),
+        steps=course.done,
+        resumed=course.resumed,
+        ended=course.ended,
+        best_step=course.best.step,
+        share=made.share,
+        calibration=made.calibration.chosen,
+        seconds=round(course.seconds, 1),
+    )
+
+
+def provenance_json(made: Trained) -> dict[str, Any]:
+    """The file beside the weights: enough to do it again and to doubt it."""
     plan, judgement = made.plan, made.judgement
     return {
         # As `rag models` reads them.
@@ -98,7 +135,7 @@ def record(made: Trained) -> dict[str, Any]:
             "held-out ndcg@10 before": round(judgement.before, 4),
             "held-out ndcg@10 after": round(judgement.after, 4),
         },
-        **trained_json(made),
+        **to_json(summarise_training(made), DIGITS),
         "start": {"name": made.trainee.name, "weights": weights_hash(made.trainee.folder)},
         "recipe": asdict(made.recipe),
         "hashes": dict(made.hashes),
@@ -106,13 +143,5 @@ def record(made: Trained) -> dict[str, Any]:
         "calibration_log_loss": dict(made.calibration.losses),
         "looks": [asdict(look) for look in made.course.looks],
         "losses": [{"step": step.number, **step.losses} for step in made.course.losses],
-        "versions": {
-            "python": platform.python_version(),
-            "rag": __version__,
-            **{name: version(name) for name in _PACKAGES},
-        },
+        "versions": versions(_PACKAGES),
     }
-
-
-def _gain(gain: Difference) -> dict[str, float | int]:
-    return {name: round(value, 6) for name, value in asdict(gain).items()}
