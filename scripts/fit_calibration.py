@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Fits the calibrations that the package ships: rag/calibrations/fitted.yaml.
+"""Fits the calibrations that the package ships: rag/second_stage/fitted.yaml.
 
     python scripts/fit_calibration.py --work DIR FOLDER:SPLIT...
 
@@ -24,15 +24,18 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from beir import Collection, open_index
-from candidates import judged
 
-from rag.evaluation.candidates import Judged
-from rag.evaluation.fitting import Fit, fit
+from rag.calibration import Calibration
+from rag.evaluation.candidates import Judged, judged
+from rag.evaluation.dataset import Dataset, LabelledQuestion
+from rag.evaluation.evaluate import open_for
+from rag.evaluation.fitting import fit
+from rag.evaluation.naming import naming
 from rag.evaluation.reliability import calibration_error, log_loss
+from rag.protocols import silent
+from rag.second_stage.fitted import SHIPPED
+from rag.settings import Settings
 
-ROOT = Path(__file__).parent.parent
-TARGET = ROOT / "rag" / "calibrations" / "fitted.yaml"
 # What each reranker's calibration may use: `none` has no score of its own that means anything.
 RANKING = {
     "late-interaction": ("score", "cosine", "bm25_share"),
@@ -53,8 +56,8 @@ def main() -> None:
     collections = {name: _load(name, options.questions) for name in options.train}
     sets = {name: _read(name, collections, options.work) for name in collections}
     fits = [_entry(kind, used, sets) for kind, used in RANKING.items()]
-    TARGET.write_text(HEADER + yaml.safe_dump(fits, sort_keys=False, width=110))
-    print(f"written to {TARGET.relative_to(ROOT)}")
+    SHIPPED.write_text(HEADER + yaml.safe_dump(fits, sort_keys=False, width=110))
+    print(f"written to {SHIPPED}")
 
 
 HEADER = """\
@@ -79,7 +82,7 @@ def _entry(kind: str, used: Sequence[str], sets: dict[str, list[Judged]]) -> dic
     }
 
 
-def _fit(sets: Sequence[Sequence[Judged]], ranking: Sequence[str]) -> Fit:
+def _fit(sets: Sequence[Sequence[Judged]], ranking: Sequence[str]) -> Calibration:
     """Each set weighs the same."""
     rows = [row for rows in sets for row in rows]
     return fit(rows, ranking, [number for number, rows in enumerate(sets) for _ in rows])
@@ -95,7 +98,7 @@ def _held_out(sets: dict[str, list[Judged]], used: Sequence[str]) -> tuple[float
         best_relevant = []
         for rows in sets.values():
             for row in rows[fold::FOLDS]:
-                relevance = fitted.relevance(row.features)
+                relevance = fitted.relevances(row.features)
                 predicted.append(relevance)
                 truth.append(row.relevant)
                 if row.small:
@@ -111,66 +114,72 @@ def _held_out(sets: dict[str, list[Judged]], used: Sequence[str]) -> tuple[float
     return threshold, log_loss(probabilities, outcomes), calibration_error(probabilities, outcomes), refused
 
 
-def _load(name: str, questions: int) -> Collection:
+def _load(name: str, most: int) -> Dataset:
     folder, _, split = name.rpartition(":")
-    return Collection.load(Path(folder), split).sample(questions)
+    found = Dataset.load(Path(folder), split)
+    chosen = sorted(found.labelled, key=lambda question: question.id)
+    if len(chosen) > most:
+        chosen = sorted(random.Random(0).sample(chosen, most), key=lambda question: question.id)
+    return replace(found, questions=tuple(chosen))
 
 
-def _read(name: str, collections: dict[str, Collection], work: Path) -> list[Judged]:
+def _read(name: str, collections: dict[str, Dataset], work: Path) -> list[Judged]:
     own = collections[name]
-    rag = open_index(own, work)
-    strange = Collection(own.name, own.corpus, _off_topic(name, collections) | _gibberish(), {})
-    rows = [*judged(rag, own), *judged(rag, strange)]
-    print(
-        f"{_title(name)}: {len(own.questions)} questions and {len(strange.questions)} off its topic",
-        flush=True,
-    )
+    strange = (*_off_topic(name, collections), *_gibberish())
+    print(f"{_title(name)}: {len(own.questions)} questions and {len(strange)} off its topic", flush=True)
+    rows = _judged(replace(own, questions=(*own.questions, *strange)), work)
     for number in range(SMALL):
-        part, apart = _small(own, number, work)
-        rag = open_index(part, work)
-        rows += [replace(row, small=True) for row in (*judged(rag, part), *judged(rag, apart))]
+        rows += [replace(row, small=True) for row in _judged(_small(own, number, work), work)]
     # In an order that gives every fold its share of each kind.
     return random.Random(0).sample(rows, len(rows))
 
 
-def _small(own: Collection, number: int, work: Path) -> tuple[Collection, Collection]:
+def _judged(data: Dataset, work: Path) -> list[Judged]:
+    rag = open_for(Settings(), data, work, silent)
+    named = naming((source for source, _ in rag.assembly.index.catalog.sources()), data.judged)
+    return list(judged(rag.pipeline, data, named, silent))
+
+
+def _small(own: Dataset, number: int, work: Path) -> Dataset:
     """A dozen documents as a collection: with the questions they answer, and with some they do not."""
+    assert own.corpus
     rng = random.Random(number)
-    asked = rng.sample(sorted(own.questions), SMALL_DOCUMENTS)
-    wanted = {max(own.qrels[id_], key=lambda d: own.qrels[id_][d]) for id_ in asked}
-    name = f"small-{own.name}-{number}"
-    corpus = work / f"{name}.jsonl"
+    asked = rng.sample(own.questions, SMALL_DOCUMENTS)
+    wanted = {max(question.relevant, key=lambda d: question.relevant[d]) for question in asked}
+    others = [question for question in own.questions if not wanted & question.relevant.keys()]
+    strange = rng.sample(others, min(len(others), SMALL_DOCUMENTS // 3))
+    corpus = work / f"small-{own.name}-{number}.jsonl"
     with own.corpus.open(encoding="utf-8") as lines:
         corpus.write_text("".join(line for line in lines if json.loads(line)["_id"] in wanted), "utf-8")
-    others = [id_ for id_ in sorted(own.questions) if not wanted & own.qrels[id_].keys()]
-    strange = {id_: own.questions[id_] for id_ in rng.sample(others, min(len(others), SMALL_DOCUMENTS // 3))}
-    inside = Collection(name, corpus, {id_: own.questions[id_] for id_ in asked}, own.qrels)
-    return inside, Collection(name, corpus, strange, {})
+    unanswered = (_unanswerable(question.id, question.text) for question in strange)
+    return Dataset(corpus.stem, (*asked, *unanswered), corpus)
 
 
-def _off_topic(name: str, collections: dict[str, Collection]) -> dict[str, str]:
+def _unanswerable(id_: str, text: str) -> LabelledQuestion:
+    return LabelledQuestion.model_validate({"_id": id_, "text": text, "answerable": False})
+
+
+def _off_topic(name: str, collections: dict[str, Dataset]) -> list[LabelledQuestion]:
     """Questions of other collections; not of those over the same documents."""
     others = {
-        f"{other} {id_}": text
+        f"{other} {question.id}": question.text
         for other, collection in collections.items()
         if collection.corpus != collections[name].corpus
-        for id_, text in collection.questions.items()
+        for question in collection.questions
     }
-    return {id_: others[id_] for id_ in random.Random(1).sample(sorted(others), OFF_TOPIC)}
+    return [_unanswerable(id_, others[id_]) for id_ in random.Random(1).sample(sorted(others), OFF_TOPIC)]
 
 
-def _gibberish() -> dict[str, str]:
+def _gibberish() -> list[LabelledQuestion]:
     """Questions in words that no language has."""
     rng = random.Random(2)
 
     def word() -> str:
-        return "".join(
-            rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiou") for _ in range(rng.randint(1, 4))
-        )
+        syllables = rng.randint(1, 4)
+        return "".join(rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiou") for _ in range(syllables))
 
-    return {
-        f"gibberish {i}": " ".join(word() for _ in range(rng.randint(2, 8))) + "?" for i in range(GIBBERISH)
-    }
+    texts = (" ".join(word() for _ in range(rng.randint(2, 8))) + "?" for _ in range(GIBBERISH))
+    return [_unanswerable(f"gibberish {i}", text) for i, text in enumerate(texts)]
 
 
 def _title(name: str) -> str:

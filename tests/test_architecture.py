@@ -69,6 +69,7 @@ HOMES = {
     "matplotlib": {"evaluation.pages.pictures"},
     "ir_measures": {"evaluation.metrics"},
     "sklearn": {"evaluation.fitting"},
+    "scipy": {"evaluation.statistics"},
 }
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
 VALIDATES = {
@@ -80,6 +81,7 @@ VALIDATES = {
     "second_stage.fitted",
     "services",
     "runs.questions",
+    "runs.line",
     "feedback",
     "models.card",
     "answers.reader",

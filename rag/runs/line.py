@@ -61,7 +61,7 @@ class AnswerLine:
     @classmethod
     def of(cls, id_: str, document: Mapping[str, Any]) -> AnswerLine:
         """`document`: an answer, the result of a search, or an error, as `rag.contract` has it."""
-        return _adapter().validate_python({"question": "", **document, "id": id_})
+        return _adapter().validate_python({**document, "id": id_})
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> AnswerLine | None:

@@ -14,7 +14,7 @@ from rag.calibration import Calibration, Transform
 from rag.errors import ConfigError
 from rag.types import NOBODY, EmbedderCard, RerankerCard
 
-_SHIPPED = Path(__file__).parent / "fitted.yaml"
+SHIPPED = Path(__file__).parent / "fitted.yaml"
 
 
 class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
@@ -97,7 +97,7 @@ def without_evidence(reranker: RerankerCard, transform: Transform = "logit") -> 
 
 
 def _from_file(path: Path, reranker: RerankerCard, now: Mapping[str, str]) -> Calibration:
-    fits = _read(path)
+    fits = read_calibrations(path)
     for fit in fits:
         if (fit.reranker, fit.model) == (reranker.kind, reranker.model):
             return replace(fit.calibration(), warning=_changed(path, fit.fingerprint, now))
@@ -120,10 +120,10 @@ def _changed(path: Path, then: Mapping[str, str], now: Mapping[str, str]) -> str
 
 @lru_cache(maxsize=1)
 def _shipped() -> tuple[CalibrationFile, ...]:
-    return _read(_SHIPPED)
+    return read_calibrations(SHIPPED)
 
 
-def _read(path: Path) -> tuple[CalibrationFile, ...]:
+def read_calibrations(path: Path) -> tuple[CalibrationFile, ...]:
     import yaml  # only when a pipeline is built
 
     try:

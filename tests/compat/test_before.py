@@ -123,7 +123,7 @@ def test_the_config_loads_and_says_what_it_said(before: Path, old: Rag) -> None:
 
 def test_the_answers_of_a_run_are_read_and_a_run_goes_on_in_its_folder(before: Path, old: Rag) -> None:
     _, lines = Journal(before / "run").earlier()
-    assert [line["_id"] for line in lines] == [answer["_id"] for answer in answered(before)]
+    assert [line.id for line in lines] == [answer["_id"] for answer in answered(before)]
     summary = run(old.settings, "config.yaml")
     assert (summary.questions, summary.failed) == (25, 0)
     assert summary.resumed + summary.discarded == 25

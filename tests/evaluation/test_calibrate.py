@@ -18,12 +18,12 @@ from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.metrics import log_loss as sklearn_log_loss  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score
-from support.docs import tables
 from support.places import ROOT
 
 from rag import ConfigError, InputError, Rag, Settings
 from rag.calibration import FEATURES, Calibration
-from rag.evaluation.calibrate import calibrate, calibrated_json, write
+from rag.contract import to_json
+from rag.evaluation.calibrate import calibrate, summarise_calibration, write
 from rag.evaluation.candidates import Judged, whole
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.fitting import fit, platt, rounded, straighten
@@ -83,10 +83,10 @@ def test_the_isotonic_line_is_scikit_learns_through_to_a_question() -> None:
     margin = 1 / (len(relevant) + 2)
     theirs = IsotonicRegression(y_min=margin, y_max=1 - margin, out_of_bounds="clip").fit(logits, relevant)
     grid = np.linspace(logits.min() - 2, logits.max() + 2, 200)
-    used = Calibration("c", fitted.weights, fitted.bias, isotonic=fitted.corners)
+    used = Calibration("c", fitted.weights, fitted.bias, isotonic=fitted.isotonic)
     assert [used.relevance(x) for x in grid] == pytest.approx(theirs.predict(grid).tolist(), abs=1e-9)
     written = rounded(fitted)
-    again = Calibration("c", written.weights, written.bias, isotonic=written.corners)
+    again = Calibration("c", written.weights, written.bias, isotonic=written.isotonic)
     assert [again.relevance(x) for x in grid] == pytest.approx(theirs.predict(grid).tolist(), abs=0.02)
 
 
@@ -227,8 +227,7 @@ def test_it_holds_better_on_held_out_questions_and_is_used(
     assert found.after.calibration_error < found.before.calibration_error
     assert found.after.log_loss == min(quality.log_loss for quality in found.tried.values())
     assert {"score alone", "logistic", "score alone, isotonic", "logistic, isotonic"} == set(found.tried)
-    shown = json.loads(json.dumps(calibrated_json(found), allow_nan=False))
-    assert shown.keys() == tables(ROOT / "docs" / "json.md")["calibrate"]
+    json.loads(json.dumps(to_json(summarise_calibration(found)), allow_nan=False))
 
     reranker = handbook_settings.reranker.model_copy(update={"calibration": path})
     settings = handbook_settings.model_copy(update={"reranker": reranker})
@@ -241,7 +240,7 @@ def test_it_holds_better_on_held_out_questions_and_is_used(
     assert not any("calibra" in note for note in searched.trace.notes)
 
     again = calibrate(handbook_settings, "h.yaml", handbook_data, path, Wish(), 0, tmp_path, silent)
-    assert again.entry == found.entry
+    assert again.file == found.file
 
 
 def test_another_index_or_first_stage_warns_until_it_is_fitted_again(

@@ -11,7 +11,8 @@ from support.arms import arm, evaluation, failed, line, with_relevant_at
 from support.places import ROOT
 
 from rag import ConfigError, InputError, Settings
-from rag.evaluation.compare import compare, comparison_json, contrast
+from rag.contract import to_json
+from rag.evaluation.compare import compare, contrast, summarise_comparison
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.scoring import Evaluation, Options
 from rag.protocols import silent
@@ -103,11 +104,15 @@ def test_two_real_configs_share_an_index_and_give_the_same_twice(
     second = config(tmp_path, "b.yaml", "", handbook_settings)
     data = Dataset.load(ROOT / "data" / "questions").sample(12, 0)
     options = Options(answers=False)
-    found = comparison_json(compare([first, second, first], data, tmp_path / "out", options, silent))
+    found = to_json(
+        summarise_comparison(compare([first, second, first], data, tmp_path / "out", options, silent))
+    )
     assert [one["config"] for one in found["arms"]] == [str(first), str(second), f"{first} (2)"]
     same = found["comparisons"][1]
     assert all(gain["p"] == 1.0 for gain in same["metrics"].values())
-    again = comparison_json(compare([first, second, first], data, tmp_path / "again", options, silent))
+    again = to_json(
+        summarise_comparison(compare([first, second, first], data, tmp_path / "again", options, silent))
+    )
     assert again["comparisons"] == found["comparisons"]
     json.dumps(found, allow_nan=False)
 

@@ -11,10 +11,10 @@ from support.servers.openai_server import OpenAIServer, Say
 
 from rag import ConfigError, InputError, Settings
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.drafting import draft, drafts_json
+from rag.evaluation.drafting import draft, summarise_drafts
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.scoring import Options
-from rag.evaluation.summary import summary_json
+from rag.evaluation.summary import summarise
 from rag.generators.openai import OpenAIGeneratorSettings
 from rag.protocols import silent
 
@@ -30,7 +30,7 @@ def test_drafts_are_a_dataset_whose_answers_stand_in_the_documents(
     assert len({name for question in data.questions for name in question.relevant}) == 30, "one a document"
     for one in found.drafts:
         assert "".join(one.answer.split()) in "".join(one.chunk.text.split()) or "“" in one.text
-    assert drafts_json(found)["drafted_by"] == "headings and sentences"
+    assert summarise_drafts(found).drafted_by == "headings and sentences"
 
 
 def test_the_same_seed_drafts_the_same(handbook_settings: Settings, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_what_is_measured_by_them_says_that_they_are_synthetic(
     draft(handbook_settings, 6, 0, path, silent)
     options = Options(answers=False)
     found = evaluate(handbook_settings, "h.yaml", Dataset.load(path), tmp_path / "out", options, silent)
-    assert summary_json(found)["synthetic"] == 6
+    assert summarise(found).synthetic == 6
     assert found.means("after")["ndcg@10"] > 0.8
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from support.arms import arm, evaluation, failed, line, question, with_relevant_
 from support.places import ROOT
 
 from rag import InputError, Settings
-from rag.evaluation.answers import exact_match, score_answer, summarise, token_f1
+from rag.contract import to_json
+from rag.evaluation.answers import exact_match, score_answer, summarise_answers, token_f1
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate, open_for
 from rag.evaluation.scoring import Evaluation, Options, check_judged, explain_flaws
-from rag.evaluation.summary import question_json, summary_json
+from rag.evaluation.summary import DIGITS, question_line, summarise
 from rag.protocols import silent
+from rag.types import Citation, CitationStatus, RerankStatus
 
 QUESTIONS = ROOT / "data" / "questions"
 TIMED = {"latency_ms", "folder"}
@@ -53,16 +56,16 @@ def done(
 
 
 def test_it_ranks_answers_and_times_in_one_pass(done: Evaluation, sample: Dataset) -> None:
-    found = summary_json(done)
-    assert found["questions"] == 14
-    assert found["ranked"] == len(sample.labelled)
-    assert {"ndcg@10", "mrr", "map", "recall@10", "recall@50", "success@10"} <= found["before"].keys()
-    assert found["before"].keys() == found["after"].keys()
-    assert found["after"]["ndcg@10"] > 0.6
-    assert {"encode", "retrieve", "rerank", "select", "generate", "total"} <= found["latency_ms"].keys()
-    assert found["answers"]["answerable"] + found["answers"]["unanswerable"] == 14
-    assert found["answers"]["citations_resolved"] == 1.0
-    assert found["failed"] == found["degraded"] == found["synthetic"] == 0
+    found = summarise(done)
+    assert found.questions == 14
+    assert found.ranked == len(sample.labelled)
+    assert {"ndcg@10", "mrr", "map", "recall@10", "recall@50", "success@10"} <= found.before.keys()
+    assert found.before.keys() == found.after.keys()
+    assert found.after["ndcg@10"] > 0.6
+    assert {"encode", "retrieve", "rerank", "select", "generate", "total"} <= found.latency_ms.keys()
+    assert found.answers.answerable + found.answers.unanswerable == 14
+    assert found.answers.citations_resolved == 1.0
+    assert found.failed == found.degraded == found.synthetic == 0
 
 
 def test_before_is_the_order_of_the_first_stage_and_after_what_users_see(
@@ -73,8 +76,8 @@ def test_before_is_the_order_of_the_first_stage_and_after_what_users_see(
     rag = Rag(handbook_settings)
     one = done.ranked[0]
     before = [candidate.chunk.source for candidate in rag.retrieve(one.question.text)]
-    shown = [row["source"] for row in one.candidates]
-    assert [row["source"] for row in sorted(one.candidates, key=lambda row: row["fused_rank"])] == before
+    shown = [row.source for row in one.candidates]
+    assert [row.source for row in sorted(one.candidates, key=lambda row: row.fused_rank)] == before
     assert sorted(shown) == sorted(before)
 
 
@@ -90,7 +93,7 @@ def test_every_question_has_its_line_of_figures(done: Evaluation) -> None:
     lines = [json.loads(row) for row in (done.folder / "questions.jsonl").read_text().splitlines()]
     assert [row["_id"] for row in lines] == [q.id for q in done.dataset.questions]
     assert all(row["ms"] > 0 for row in lines)
-    assert lines == [question_json(one) for one in done.scored]
+    assert lines == [to_json(question_line(one), DIGITS) for one in done.scored]
 
 
 def test_a_second_run_asks_nothing_and_finds_the_same(
@@ -98,7 +101,7 @@ def test_a_second_run_asks_nothing_and_finds_the_same(
 ) -> None:
     answers = (done.folder / "answers.jsonl").read_bytes()
     again = evaluate(handbook_settings, "handbook.yaml", sample, done.folder, Options(), silent)
-    assert summary_json(again) == summary_json(done)
+    assert summarise(again) == summarise(done)
     assert (done.folder / "answers.jsonl").read_bytes() == answers
     assert json.loads((done.folder / "run.json").read_text())["state"] == "finished"
 
@@ -112,7 +115,7 @@ def test_another_folder_gives_the_same_figures_but_for_the_times(
     resumed = evaluate(handbook_settings, "handbook.yaml", sample, tmp_path, Options(), silent)
     for name in ("before.trec", "after.trec", "qrels.trec"):
         assert (tmp_path / name).read_bytes() == (done.folder / name).read_bytes()
-    ours, theirs = summary_json(resumed), summary_json(done)
+    ours, theirs = asdict(summarise(resumed)), asdict(summarise(done))
     assert {k: v for k, v in ours.items() if k not in TIMED} == {
         k: v for k, v in theirs.items() if k not in TIMED
     }
@@ -121,13 +124,11 @@ def test_another_folder_gives_the_same_figures_but_for_the_times(
 def test_search_alone_asks_no_generator_and_ranks_the_same(
     done: Evaluation, handbook_settings: Settings, sample: Dataset, tmp_path: Path
 ) -> None:
-    found = summary_json(
-        evaluate(handbook_settings, "h.yaml", sample, tmp_path, Options(answers=False), silent)
-    )
-    assert found["after"] == summary_json(done)["after"]
-    assert "generate" not in found["latency_ms"]
-    assert found["answers"]["exact_match"] is None
-    assert found["answers"]["recall"] is not None
+    found = summarise(evaluate(handbook_settings, "h.yaml", sample, tmp_path, Options(answers=False), silent))
+    assert found.after == summarise(done).after
+    assert "generate" not in found.latency_ms
+    assert found.answers.exact_match is None
+    assert found.answers.recall is not None
 
 
 def test_judgements_of_other_documents_are_refused_before_any_question(
@@ -175,30 +176,28 @@ def test_gain_and_verdict_are_of_after_over_before() -> None:
 def test_a_failed_question_is_counted_and_left_out_not_scored_zero() -> None:
     found = evaluation([line("q1", after=with_relevant_at(1)), failed("q2")])
     assert found.means("after")["mrr"] == 1.0
-    summary = summary_json(found)
-    assert (summary["failed"], summary["ranked"], summary["questions"]) == (1, 1, 2)
+    summary = summarise(found)
+    assert (summary.failed, summary.ranked, summary.questions) == (1, 1, 2)
     assert "1 × TransientError: Cohere did not answer in time" in explain_flaws(found)
 
 
-@pytest.mark.parametrize(
-    ("status", "degraded"), [("ok", 0), ("skipped", 0), ("late", 1), ("degraded", 1), ("something new", 1)]
-)
-def test_a_question_that_another_reranker_answered_is_told(status: str, degraded: int) -> None:
-    assert summary_json(evaluation([line("q1", status=status)]))["degraded"] == degraded
+@pytest.mark.parametrize(("status", "degraded"), [("ok", 0), ("skipped", 0), ("late", 1), ("degraded", 1)])
+def test_a_question_that_another_reranker_answered_is_told(status: RerankStatus, degraded: int) -> None:
+    assert summarise(evaluation([line("q1", status=status)])).degraded == degraded
 
 
 def test_without_judgements_there_is_no_ranking_but_there_are_answers() -> None:
     found = evaluation([line("q1", found=False)], questions=[question("q1", "", answerable=False)])
-    summary = summary_json(found)
-    assert (summary["before"], summary["after"], summary["ranked"]) == ({}, {}, 0)
-    assert summary["answers"]["false_answer_rate"] == 0.0
+    summary = summarise(found)
+    assert (summary.before, summary.after, summary.ranked) == ({}, {}, 0)
+    assert summary.answers.false_answer_rate == 0.0
     with pytest.raises(InputError, match="says of no question which documents"):
         check_judged(found)
 
 
 def test_the_figures_are_plain_json_without_nan() -> None:
     for found in (arm("a.yaml", [1, 2]), evaluation([failed("q1")])):
-        json.loads(json.dumps(summary_json(found), allow_nan=False))
+        json.loads(json.dumps(to_json(summarise(found)), allow_nan=False))
 
 
 # --- answers -------------------------------------------------------------------------------
@@ -218,12 +217,8 @@ def test_answers_are_counted_where_something_is_known_of_them() -> None:
         question("2", "", answerable=False),
         question("3", ""),
     )
-    citations = [
-        {"status": "ok"},
-        {"status": "unknown-passage"},
-        {"status": "number-not-found"},
-        {"status": "ok"},
-    ]
+    statuses: tuple[CitationStatus, ...] = ("ok", "unknown-passage", "number-not-found", "ok")
+    citations = tuple(Citation(1, "d0.md", None, None, 0, 1, status) for status in statuses)
     scores = [
         score_answer(able, line("1", citations=citations)),
         score_answer(replace_found(able), line("4", found=False)),
@@ -231,14 +226,14 @@ def test_answers_are_counted_where_something_is_known_of_them() -> None:
         score_answer(unable, line("5", found=False)),
         score_answer(unknown, line("3")),
     ]
-    found = summarise(scores)
-    assert (found["answerable"], found["unanswerable"], found["found"]) == (2, 2, 3)
-    assert found["recall"] == 0.5
-    assert found["precision"] == 0.5
-    assert found["false_answer_rate"] == 0.5
-    assert found["exact_match"] == 0.5, "an answerable question that was refused is no match"
-    assert found["f1"] == 0.5
-    assert (found["citations"], found["citations_resolved"], found["citations_supported"]) == (4, 0.75, 0.5)
+    found = summarise_answers(scores)
+    assert (found.answerable, found.unanswerable, found.found) == (2, 2, 3)
+    assert found.recall == 0.5
+    assert found.precision == 0.5
+    assert found.false_answer_rate == 0.5
+    assert found.exact_match == 0.5, "an answerable question that was refused is no match"
+    assert found.f1 == 0.5
+    assert (found.citations, found.citations_resolved, found.citations_supported) == (4, 0.75, 0.5)
 
 
 def replace_found(asked: Any) -> Any:
@@ -246,6 +241,6 @@ def replace_found(asked: Any) -> Any:
 
 
 def test_what_nothing_is_known_of_is_none_and_not_zero() -> None:
-    found = summarise([score_answer(question("3", ""), line("3"))])
+    found = summarise_answers([score_answer(question("3", ""), line("3"))])
     unknown = ("precision", "recall", "false_answer_rate", "exact_match", "f1", "citations_resolved")
-    assert [found[name] for name in unknown] == [None] * 6
+    assert [getattr(found, name) for name in unknown] == [None] * 6

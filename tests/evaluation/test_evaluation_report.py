@@ -174,7 +174,7 @@ def test_a_comparison_shows_every_arm_gain_and_refusal() -> None:
 def test_two_configs_of_one_name_in_two_folders_keep_their_pictures_apart(tmp_path: Path) -> None:
     arms = [arm("a.yaml", PLACES), arm("x/b.yaml", [1] * 24), arm("y/b.yaml", [2] * 24)]
     write_report(comparison_page(contrast(arms, OUT)), tmp_path)
-    assert len(list((tmp_path / "figures").glob("gains-*.svg"))) == 2
+    assert len(list((tmp_path / "pictures").glob("gains-*.svg"))) == 2
 
 
 # --- files ---------------------------------------------------------------------------------
@@ -182,13 +182,13 @@ def test_two_configs_of_one_name_in_two_folders_keep_their_pictures_apart(tmp_pa
 
 def test_the_pictures_are_files_too(tmp_path: Path) -> None:
     write_report(evaluation_page(hostile()), tmp_path)
-    names = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
+    names = {path.stem for path in (tmp_path / "pictures").glob("*.svg")}
     assert {"means", "bump", "gains", "reliability", "latency"} == names
     for name in names:
-        svg = (tmp_path / "figures" / f"{name}.svg").read_text("utf-8")
+        svg = (tmp_path / "pictures" / f"{name}.svg").read_text("utf-8")
         assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
         assert "var(--" not in svg, "a file of its own has colours of its own"
-        png = (tmp_path / "figures" / f"{name}.png").read_bytes()
+        png = (tmp_path / "pictures" / f"{name}.png").read_bytes()
         assert png.startswith(b"\x89PNG")
         width, height = struct.unpack(">II", png[16:24])
         assert width > 500

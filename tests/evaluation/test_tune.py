@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.docs import tables
 from support.places import ROOT
 
 from rag import InputError, Rag, Settings
+from rag.contract import to_json
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
-from rag.evaluation.fitting import Fit
 from rag.evaluation.naming import naming
 from rag.evaluation.pages.tuning import tuning_page
 from rag.evaluation.scoring import Options
 from rag.evaluation.trials import Arm, Known, Trial, front, look_up, ranked
-from rag.evaluation.tune import Tuned, choose, tune, tuned_json
+from rag.evaluation.tune import Tuned, choose, summarise_tuning, tune
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.protocols import silent
 from rag.retrievers.own_index import OwnIndexSettings
@@ -84,20 +83,18 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
         pipeline = rag.pipeline
         named = naming((source for source, _ in rag.assembly.index.catalog.sources()), data.judged)
         arm = Arm(settings.reranker.kind, pipeline.reranker, pipeline.calibration)
-        fitted = Fit(arm.calibration.weights, arm.calibration.bias, arm.calibration.isotonic)
         first = settings.retriever
         assert isinstance(first, OwnIndexSettings)
         for question in data.questions:
             # One at a time: in bf16 a vector depends, in its last bits, on what was encoded with it.
             (one,) = look_up(pipeline, rag.assembly.index, [arm], Dataset("one", (question,)), named, silent)
-            order = ranked(one, arm, fitted, first.kind, first.top_n, first.rrf_k)
+            order = ranked(one, arm, arm.calibration, first.kind, first.top_n, first.rrf_k)
             rows = sorted(pipeline.search(question.text).trace.candidates, key=lambda row: row.rerank_rank)
             assert [named.document(row.source) for row in rows] == [one.documents[i] for i in order]
 
 
 def test_the_page_and_the_json_say_what_was_chosen_and_why(tuned: Tuned) -> None:
-    found = json.loads(json.dumps(tuned_json(tuned), allow_nan=False))
-    assert found.keys() == tables(ROOT / "docs" / "json.md")["tune"]
+    found = json.loads(json.dumps(to_json(summarise_tuning(tuned)), allow_nan=False))
     assert found["chosen"]["mode"] == tuned.chosen.mode
     assert found["tried"] == len(tuned.trials) > 50
     html = render("evaluation.html.j2", page=tuning_page(tuned))

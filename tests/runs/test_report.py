@@ -7,33 +7,41 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.arms import PROVENANCE, STARTED
 from support.builders import passage
 from support.pages import HOSTILE, Page
 
 from rag.contract import answer_json, error_json
 from rag.errors import TransientError
+from rag.runs.line import AnswerLine
+from rag.runs.outcomes import Counts, Percentiles, Results, add_up
 from rag.runs.questions import AskedQuestion
 from rag.runs.report import report_html
-from rag.types import Answer, CandidateTrace, Citation, Passage, RerankTrace, Stage, Trace
+from rag.runs.run_file import RunFile
+from rag.types import (
+    Answer,
+    CandidateTrace,
+    Citation,
+    IngestReport,
+    Passage,
+    RerankTrace,
+    Skipped,
+    Stage,
+    Trace,
+)
 
-RECORD: dict[str, Any] = {
-    "config": "test.yaml",
-    "started": "2026-01-02T03:04:05+00:00",
-    "seconds": 1.5,
-    "versions": {"rag": "0.1.0", "python": "3.11.7"},
-    "models": {
-        "embedder": {"name": "words", "revision": "1", "dimension": 64},
-        "retriever": "hybrid",
-        "reranker": {"kind": "late-interaction", "model": ""},
-        "calibration": {"name": "as it stands", "fitted_on": ""},
-        "threshold": 0.02,
-        "generator": "extractive",
-    },
-    "index": {"fingerprint": "words@1", "documents": 2, "chunks": 3},
-    "ingest": {"skipped": [{"source": "<b>.bin", "reason": "binary file"}]},
-    "counts": {"questions": 1, "found": 1, "not_found": 0, "failed": 0},
-    "milliseconds": {"rerank": {"p50": 1.0, "p95": 2.0}},
-}
+RUN = RunFile(
+    config="test.yaml",
+    started=STARTED,
+    provenance=PROVENANCE,
+    ingest=IngestReport(1, 0, 0, 0, (Skipped("<b>.bin", "binary file"),), 1, 1, 0.1),
+    results=Results(
+        seconds=1.5,
+        counts=Counts(questions=1, found=1, not_found=0, failed=0),
+        milliseconds={"rerank": Percentiles(1.0, 2.0)},
+        spent=add_up([]),
+    ),
+)
 
 
 def row(relevance: float, fused: int, reranked: int, reason: str = "") -> CandidateTrace:
@@ -56,8 +64,8 @@ def an_answer(**changes: Any) -> Answer:
 
 def page(answer: Answer | dict[str, Any], /, **question: Any) -> tuple[str, Page]:
     asked = AskedQuestion.model_validate({"_id": "q1", "text": "Why?", **question})
-    line = {"_id": "q1", **(answer_json(answer) if isinstance(answer, Answer) else answer)}
-    html = report_html(RECORD, [asked], [line])
+    line = AnswerLine.of("q1", answer_json(answer) if isinstance(answer, Answer) else answer)
+    html = report_html(RUN, [asked], [line])
     return html, Page(html)
 
 
@@ -126,7 +134,7 @@ def test_it_names_what_was_skipped_and_what_made_the_answers() -> None:
     _, shown = page(an_answer())
     words = " ".join(shown.text.split())
     assert "<b>.bin : binary file" in words or "<b>.bin: binary file" in words
-    assert "late-interaction" in words
+    assert "listed" in words
     assert "not fitted" in words
 
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rag.calibration import Calibration
 from rag.contract import error_json
 from rag.errors import TransientError
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.naming import Naming
 from rag.evaluation.scoring import Evaluation, Options, score
-from rag.types import CandidateTrace, RerankTrace, Stage, Trace
+from rag.runs.line import AnswerLine
+from rag.runs.provenance import IndexState, Models, Provenance
+from rag.types import CandidateTrace, EmbedderCard, RerankerCard, RerankStatus, RerankTrace, Stage, Trace
 
-RECORD: dict[str, Any] = {
-    "started": "2026-01-02T03:04:05+00:00",
-    "versions": {"rag": "0.1.0", "python": "3.11.7"},
-    "settings": {"retriever": {"top_n": 50}},
-    "models": {
-        "embedder": {"name": "words"},
-        "retriever": "hybrid",
-        "reranker": {"kind": "listed", "model": ""},
-        "calibration": {"fitted_on": ""},
-        "threshold": 0.02,
-        "generator": "extractive",
-    },
-    "index": {"documents": 9, "chunks": 9, "fingerprint": "words@1"},
-}
+PROVENANCE = Provenance(
+    identity="0",
+    versions={"rag": "0.1.0", "python": "3.11.7"},
+    settings={},
+    models=Models(
+        embedder=EmbedderCard("words", "1", 64, 256),
+        retriever="hybrid",
+        reranker=RerankerCard("listed"),
+        calibration=Calibration("as it stands", {"score": 1.0}),
+        threshold=0.02,
+        generator="extractive",
+    ),
+    index=IndexState("words@1", "0", documents=9, chunks=9),
+)
+STARTED = "2026-01-02T03:04:05+00:00"
 DOCUMENTS = tuple(f"d{i}.md" for i in range(10))
 
 
@@ -42,10 +46,10 @@ def line(
     before: Sequence[str] = DOCUMENTS,
     after: Sequence[str] = DOCUMENTS,
     found: bool = True,
-    status: str = "ok",
+    status: RerankStatus = "ok",
     ms: float = 10.0,
     **changes: Any,
-) -> dict[str, Any]:
+) -> AnswerLine:
     rows = tuple(
         CandidateTrace(
             id=f"c-{name}",
@@ -63,16 +67,15 @@ def line(
         for place, name in enumerate(after, start=1)
     )
     stages = tuple(Stage(name, ms, 1) for name in ("encode", "retrieve", "rerank", "select"))
-    trace = asdict(Trace(stages=stages, rerank=RerankTrace("listed", ""), candidates=rows))
-    trace["rerank"] |= {"status": status, "reason": "the service did not answer" if status != "ok" else ""}
+    reason = "the service did not answer" if status != "ok" else ""
+    trace = Trace(stages=stages, rerank=RerankTrace("listed", "", status, reason), candidates=rows)
     text = "It is so [1]." if found else "The documents do not answer this question."
-    told = {"question": id_, "found": found, "text": text, "citations": [], "passages": []}
-    return {"_id": id_, **told, "trace": trace, **changes}
+    return replace(AnswerLine(id_, id_, found=found, text=text, citations=(), trace=trace), **changes)
 
 
-def failed(id_: str) -> dict[str, Any]:
+def failed(id_: str) -> AnswerLine:
     error = TransientError("Cohere did not answer in time", provider="Cohere")
-    return {"_id": id_, "question": id_, **error_json(error)}
+    return AnswerLine.of(id_, {"question": id_, **error_json(error)})
 
 
 def with_relevant_at(place: int) -> tuple[str, ...]:
@@ -82,17 +85,17 @@ def with_relevant_at(place: int) -> tuple[str, ...]:
 
 
 def evaluation(
-    lines: Sequence[Mapping[str, Any]],
+    lines: Sequence[AnswerLine],
     config: str = "a.yaml",
     questions: Sequence[LabelledQuestion] | None = None,
     folder: Path = Path("out"),
     **options: Any,
 ) -> Evaluation:
-    asked = questions or [question(one["_id"]) for one in lines]
+    asked = questions or [question(one.id) for one in lines]
     chosen = Options(**options)
     dataset, named = Dataset("small", tuple(asked)), Naming("")
-    scored = score(dataset, [dict(one) for one in lines], named, chosen.k, 50)
-    return Evaluation(config, dataset, chosen, named, scored, RECORD, folder)
+    scored = score(dataset, lines, named, chosen.k, 50)
+    return Evaluation(config, dataset, chosen, named, scored, PROVENANCE, STARTED, 50, folder)
 
 
 def arm(config: str, places: Sequence[int], **options: Any) -> Evaluation:

@@ -15,13 +15,19 @@ from rag.cli.app import app
 COMMANDS = cast(TyperGroup, typer.main.get_command(app)).commands
 
 
-def tables(page: Path) -> Mapping[str, set[str]]:
-    """The names in the first column of the tables under each heading."""
-    found: dict[str, set[str]] = {}
+def rows(page: Path) -> Mapping[str, Mapping[str, str]]:
+    """The tables under each heading: for each name in the first column its row."""
+    found: dict[str, dict[str, str]] = {}
     heading = ""
-    for line in page.read_text().splitlines():
+    for line in page.read_text("utf-8").splitlines():
         if line.startswith("#"):
             heading = line.lstrip("# ")
         elif line.startswith("| `"):
-            found.setdefault(heading, set()).update(re.findall(r"`([\w.]+)`", line.split("|")[1]))
+            names = re.findall(r"`([\w.]+)`", line.split("|")[1])
+            found.setdefault(heading, {}).update(dict.fromkeys(names, line))
     return found
+
+
+def tables(page: Path) -> Mapping[str, set[str]]:
+    """The names in the first column of the tables under each heading."""
+    return {heading: set(names) for heading, names in rows(page).items()}
