@@ -16,6 +16,7 @@ from rag.evaluation.compare import compare, contrast, summarise_comparison
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.scoring import Evaluation, Options
 from rag.protocols import silent
+from rag.runs.line import AnswerLine
 
 OUT = Path("out")
 MIXED = [1, 2, 3, 5, 8] * 12
@@ -68,7 +69,7 @@ def test_several_arms_are_corrected_together() -> None:
     ],
 )
 def test_an_arm_with_a_mishap_is_refused_and_the_others_compared(
-    broken: dict[str, object], said: str
+    broken: AnswerLine, said: str
 ) -> None:
     whole = [line(f"q{i:03}", after=with_relevant_at(1)) for i in range(3)]
     arms: list[Evaluation] = [
