@@ -159,8 +159,17 @@ class Rag:
     def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
         return self.assembly.ingestor.telling(progress).ingest([Path(path) for path in paths], prune)
 
-    def remove(self, *sources: str) -> list[str]:
-        return self.assembly.ingestor.remove(sources)
+    def remove(self, *sources: str, everything: bool = False) -> list[str]:
+        """Takes documents, files or folders out of the index; all documents only with `everything`."""
+        return self.assembly.ingestor.remove(sources, everything)
+
+    def would_remove(self, *sources: str, everything: bool = False) -> list[str]:
+        """What `remove` would take out."""
+        return self.assembly.ingestor.would_remove(sources, everything)
+
+    def would_prune(self, *paths: str | Path) -> list[str]:
+        """What `ingest(…, prune=True)` would take out."""
+        return self.assembly.ingestor.would_prune([Path(path) for path in paths])
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
         return self.assembly.ingestor.telling(progress).rebuild(embed)

@@ -78,32 +78,56 @@ class Ingestor:
             if prune:
                 # What could not be read has not vanished: nothing under it is pruned.
                 seen = {root.source(file) for file in files}
-                tally.removed += self._prune(paths, seen, {s.source for s in unread}, root, generation)
+                gone = self._gone(paths, seen, {s.source for s in unread}, root)
+                self._forget(generation, gone)
+                tally.removed += len(gone)
             self._catalog.sweep(pending=True)
             if not self._catalog.files_cut_otherwise(self._chunker.fingerprint):
                 self._catalog.set_meta(fingerprint=self._fingerprint)
         return tally.report(time.perf_counter() - started)
 
-    def remove(self, sources: Sequence[str]) -> list[str]:
-        """Takes documents, files or whole folders out of the index. Returns the sources removed."""
+    def remove(self, sources: Sequence[str], everything: bool = False) -> list[str]:
+        """Takes documents, files or whole folders out of the index. Returns the sources removed.
+
+        All documents go only where `everything` says so: an empty name or `.` is easily a mistake.
+        """
         with self._index.writing() as generation:
             try:
-                chosen = self._named(sources)
+                chosen = self._named(sources, everything)
                 self._forget(generation, chosen)
                 return sorted(chosen)
             finally:  # where nothing is left to remove, a removal may have died before it came to this
                 self._catalog.sweep()
 
-    def _named(self, names: Sequence[str]) -> dict[str, str]:
+    def would_remove(self, sources: Sequence[str], everything: bool = False) -> list[str]:
+        return sorted(self._named(sources, everything))
+
+    def would_prune(self, paths: Sequence[Path]) -> list[str]:
+        """Documents under the paths whose file is gone."""
+        root = SourceRoot.of(self._index.folder, self._catalog)
+        found = list(self._find(paths, root, prune=True))
+        seen = {root.source(item) for item in found if isinstance(item, Path)}
+        unread = {root.source(Path(item.source)) for item in found if isinstance(item, Skipped)}
+        return sorted(self._gone(paths, seen, unread, root))
+
+    def _named(self, names: Sequence[str], everything: bool) -> dict[str, str]:
         """Source and file of each document that is meant by its own name, its file's or a folder's."""
         root = SourceRoot.of(self._index.folder, self._catalog)
         sources = self._catalog.sources()
+        if everything:
+            return dict(sources)
         chosen: dict[str, str] = {}
         for name in names:
+            if not name.strip():
+                raise InputError("an empty name means no document: --all removes all of them")
             meant = {name.rstrip("/"), root.source(Path(name))}
             matches = {source: file for source, file in sources if _is_within(source, file, meant)}
             if not matches:
                 raise InputError(f"{name!r} is not in the index: `rag status --sources` lists what is")
+            if len(matches) == len(sources) > 1:
+                raise InputError(
+                    f"{name!r} means all {len(sources)} documents of the index: --all removes them"
+                )
             chosen |= matches
         return chosen
 
@@ -283,23 +307,16 @@ class Ingestor:
 
     # --- out of the index -----------------------------------------------------------------
 
-    def _prune(
-        self,
-        paths: Sequence[Path],
-        seen: set[str],
-        unread: set[str],
-        root: SourceRoot,
-        generation: Generation,
-    ) -> int:
+    def _gone(
+        self, paths: Sequence[Path], seen: set[str], unread: set[str], root: SourceRoot
+    ) -> dict[str, str]:
         """Documents under the paths given whose file was not met there any more."""
         roots = {root.source(path) for path in paths}
-        gone = {
+        return {
             source: file
             for source, file in self._catalog.sources()
             if file not in seen and _is_within(source, file, roots) and not _is_within(source, file, unread)
         }
-        self._forget(generation, gone)
-        return len(gone)
 
     def _forget(self, generation: Generation, documents: Mapping[str, str]) -> None:
         ids = self._catalog.document_ids(list(documents))

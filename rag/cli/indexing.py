@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.cli.options import Config, Json, open_rag
 from rag.cli.printing import print_json
 
+if TYPE_CHECKING:
+    from rag.api import Rag
+
 commands = typer.Typer()
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many documents go.")]
+
+# Of the documents of an index.
+_LARGE_SHARE = 0.1
 
 
 @commands.command()
@@ -20,6 +30,7 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")
     ] = False,
+    yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -29,6 +40,8 @@ def ingest(
     from rag.contract import ingest_json
 
     rag = open_rag(config)
+    if prune:
+        _confirm(rag.would_prune(*paths), rag, yes, as_json)
     with showing_progress(quiet=as_json) as progress:
         report = rag.ingest(*paths, prune=prune, progress=progress)
     print_json(ingest_json(report)) if as_json else render_report(report)
@@ -53,16 +66,38 @@ def status(
 
 @commands.command()
 def remove(
-    sources: Annotated[list[str], typer.Argument(help="Documents, files or folders.", metavar="SOURCE...")],
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Documents, files or folders.", metavar="SOURCE...")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All documents.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be removed, and stop.")] = False,
+    yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Take documents out of the index. Their vectors go too, unless another document has the same text."""
-    removed = open_rag(config).remove(*sources)
-    if as_json:
-        print_json({"removed": removed})
+    if bool(sources) == everything:
+        raise typer.BadParameter("name documents, or give --all")
+    rag = open_rag(config)
+    if dry_run:
+        removed = rag.would_remove(*(sources or ()), everything=everything)
     else:
-        typer.echo("\n".join(f"removed {source}" for source in removed))
+        _confirm(rag.would_remove(*(sources or ()), everything=everything), rag, yes, as_json)
+        removed = rag.remove(*(sources or ()), everything=everything)
+    if as_json:
+        print_json({"would_remove" if dry_run else "removed": removed})
+    else:
+        typer.echo("\n".join(f"{'would remove' if dry_run else 'removed'} {source}" for source in removed))
+
+
+def _confirm(going: Sequence[str], rag: Rag, yes: bool, quiet: bool) -> None:
+    """More than a tenth of an index does not go in silence: it is said, and on a terminal asked."""
+    held = rag.status().documents
+    if yes or quiet or len(going) <= max(1, held * _LARGE_SHARE):
+        return
+    typer.echo(f"This removes {len(going):,} of {held:,} documents: {', '.join(going[:3])} …", err=True)
+    if sys.stdin.isatty():
+        typer.confirm("Go on?", abort=True, err=True)
 
 
 @commands.command()

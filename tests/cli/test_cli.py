@@ -19,7 +19,7 @@ QUESTION = "How do I reset the tracker?"
 GIBBERISH = "xqzzv blorptang frumious wibble"
 PROGRAM = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 COMMANDS = {
-    "ingest": ["PATH...", "--prune", "--config", "--json"],
+    "ingest": ["PATH...", "--prune", "--yes", "--config", "--json"],
     "ask": ["question", "--where", "--explain", "--config", "--json"],
     "feedback": ["[ANSWER]", "--good", "--bad", "--note", "--config", "--json"],
     "search": ["query", "--where", "--explain", "--config", "--json"],
@@ -28,7 +28,7 @@ COMMANDS = {
     "plan": ["CONFIG", "--json"],
     "cache": ["--clear", "--config", "--json"],
     "status": ["--sources", "--config", "--json"],
-    "remove": ["SOURCE...", "--config", "--json"],
+    "remove": ["[SOURCE...]", "--all", "--dry-run", "--yes", "--config", "--json"],
     "rebuild": ["--embed", "--config", "--json"],
     "backup": ["FILE", "--config", "--json"],
     "restore": ["FILE", "--replace", "--config", "--json"],
@@ -94,6 +94,32 @@ def test_prune_removes_what_vanished(run: Run, notes: Path) -> None:
     (notes / "soup.md").unlink()
     assert run("ingest", "notes", "--json").json["removed"] == 0
     assert run("ingest", "notes", "--prune", "--json").json["removed"] == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "./", "notes"])
+def test_a_name_that_means_every_document_removes_none_of_them(run: Run, notes: Path, name: str) -> None:
+    run("ingest", "notes")
+    done = run("remove", name)
+    assert (done.code, "--all" in done.err) == (1, True)
+    assert run("status", "--json").json["documents"] == 2
+    assert run("remove", "--all", "--dry-run").out == (
+        "would remove notes/fuses.md\nwould remove notes/soup.md\n"
+    )
+    assert run("status", "--json").json["documents"] == 2
+    assert len(run("remove", "--all", "--json").json["removed"]) == 2
+    assert run("status", "--json").json["documents"] == 0
+
+
+def test_more_than_a_tenth_of_an_index_does_not_go_in_silence(run: Run, notes: Path) -> None:
+    for number in range(10):
+        (notes / f"{number}.md").write_text(f"Note {number} is about pump {number}.")
+    run("ingest", "notes")
+    for number in range(3):
+        (notes / f"{number}.md").unlink()
+    assert "This removes 3 of 12 documents: notes/0.md" in run("ingest", "notes", "--prune").err
+    assert run("remove", "notes/5.md").err == ""
+    assert "This removes 2 of 8" in run("remove", "notes/6.md", "notes/7.md").err
+    assert run("remove", "notes/8.md", "notes/9.md", "--yes").err == ""
 
 
 def test_status_remove_and_rebuild(run: Run, notes: Path) -> None:
