@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
+_LINE_END = re.compile(r"\r\n?|\n")
 _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^>]*>", re.DOTALL)
 
 
@@ -42,6 +44,17 @@ def visible(text: str) -> str:
 def visible_inline(text: str) -> str:
     """What a reader sees of a text that is known to be no more than a line."""
     return "".join(_words(parser().parseInline(text)[0].children or ()))
+
+
+def titles(text: str) -> list[tuple[int, int, str]]:
+    """Offset, level and words of each heading that stands in no list or quotation."""
+    tokens = block_parser().parse(text)
+    starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
+    return [
+        (starts[heading.map[0]], int(heading.tag[1]), " ".join(visible_inline(inside.content).split()))
+        for heading, inside in pairwise(tokens)
+        if heading.type == "heading_open" and heading.level == 0 and heading.map
+    ]
 
 
 def _lines(tokens: Iterable[Token]) -> Iterator[str]:

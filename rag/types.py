@@ -261,7 +261,10 @@ CitationStatus = Literal["ok", "unknown-passage", "quote-not-found", "number-not
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A marker in the answer, resolved: `start` and `end` are offsets into the document's text."""
+    """A marker in the answer, resolved: `start` and `end` are offsets into the document's text.
+
+    `uri` opens the document at the passage, as nearly as its form allows.
+    """
 
     marker: int
     source: str | None
@@ -270,6 +273,7 @@ class Citation:
     start: int | None
     end: int | None
     status: CitationStatus = "ok"
+    uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

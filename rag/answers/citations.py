@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from rag.answers.prompt import heading_of, one_line
 from rag.answers.quantities import unsupported
@@ -13,6 +14,8 @@ from rag.answers.sentences import Span, sentences
 from rag.answers.visible import visible
 from rag.types import Chunk, Citation, CitationStatus, Passage, Quote
 
+# What may stand in a fragment as it is.
+_IN_FRAGMENT = "!$&'()*+,;=:@/?-._~"
 _MARKER = re.compile(r"\[[ \t]*([0-9]{1,4}(?:[ \t]*[-–,;][ \t]*[0-9]{1,4})*)[ \t]*\]")
 
 _LEADING_MARKERS = re.compile(rf"(?:{_MARKER.pattern}[ \t]*)+")
@@ -56,7 +59,20 @@ def _confirm(quote: Quote, chunk: Chunk) -> Citation:
     shown = one_line("\n".join([*chunk.headings, visible(chunk.text, chunk.markup)]))
     lines = (one_line(line).removeprefix("- ") for line in quote.text.splitlines())
     status: CitationStatus = "ok" if all(line in shown for line in lines) else "quote-not-found"
-    return Citation(quote.marker, chunk.source, chunk.page, heading_of(chunk), quote.start, quote.end, status)
+    return Citation(
+        quote.marker, chunk.source, chunk.page, heading_of(chunk), quote.start, quote.end, status, uri(chunk)
+    )
+
+
+def uri(chunk: Chunk) -> str:
+    """`page.html#ID`, `file.md#slug`, `file.pdf#page=3`: where the passage begins, or its document."""
+    file, mark, part = chunk.source.partition("#")
+    place = chunk.anchor
+    if not place and chunk.page is not None and file.lower().endswith(".pdf"):
+        place = f"page={chunk.page}"
+    return quote(file, safe="/:") + (
+        f"#{quote(part if mark else place, safe=_IN_FRAGMENT)}" if mark or place else ""
+    )
 
 
 def _claims(text: str) -> Iterator[_Claim]:
@@ -109,7 +125,7 @@ def _cite(claim: _Claim, chunks: Sequence[Chunk], question: str) -> Iterator[Cit
             continue
         chunk = chunks[marker - 1]
         start, end = _support(chunk, claim.text)
-        yield Citation(marker, chunk.source, chunk.page, heading_of(chunk), start, end, status)
+        yield Citation(marker, chunk.source, chunk.page, heading_of(chunk), start, end, status, uri(chunk))
 
 
 def _status(claim: _Claim, cited: Sequence[Chunk], question: str) -> CitationStatus:

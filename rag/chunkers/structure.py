@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
@@ -132,11 +131,15 @@ class StructureChunker:
         return headings
 
     def _spans(self, document: Document, above: Outline) -> Iterator[tuple[int, int]]:
-        """Plain text: by its paragraphs and sentences, within each of its sections."""
+        """Plain text: by its paragraphs and sentences; short sections side by side, a long one alone."""
         budget = self._budget - self._reserve(document, above)
-        edges = sorted({0, *above.offsets, len(document.text)})
-        for start, end in pairwise(edges):
-            yield from self._parted(document.text, start, end, budget)
+        start, end = 0, 0
+        for further in [*above.offsets, len(document.text)]:
+            if end > start and not self._fits(document.text[start:further], budget):
+                yield from self._parted(document.text, start, end, budget)
+                start = end
+            end = further
+        yield from self._parted(document.text, start, end, budget)
 
     def _parted(self, text: str, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
         reached = start

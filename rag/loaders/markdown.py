@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from rag.loaders.raw import RawFile
-from rag.markdown import block_parser, visible_inline
+from rag.markdown import titles
 from rag.types import Document
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+_WRITTEN = re.compile(r"""^.*?<a\s+(?:id|name)=["']([^"'<>]+)["']""", re.MULTILINE)
 _TITLE = re.compile(r"^ {0,3}(?:#[ \t]|=+[ \t]*$)", re.MULTILINE)  # there may be one
 
 
 def load(file: RawFile) -> Iterable[Document]:
     metadata, text = _split(file.text())
     title = metadata.get("title") or first_heading(text)
-    yield file.document(text, {**metadata, "title": title}, markup="markdown")
+    named = tuple(anchors(text))
+    yield file.document(text, {**metadata, "title": title}, markup="markdown", anchors=named)
 
 
 def _split(text: str) -> tuple[dict[str, object], str]:
@@ -50,12 +52,17 @@ def _mapping(header: str) -> dict[str, object] | None:
 
 def first_heading(markdown: str) -> str | None:
     """The first title of the first level."""
-    if not _TITLE.search(markdown):
-        return None
-    tokens = block_parser().parse(markdown)
-    titles = (
-        " ".join(visible_inline(inside.content).split())
-        for heading, inside in pairwise(tokens)
-        if heading.type == "heading_open" and heading.tag == "h1" and heading.level == 0
-    )
-    return next(titles, None) or None
+    found = titles(markdown) if _TITLE.search(markdown) else []
+    return next((title for _, level, title in found if level == 1 and title), None)
+
+
+def anchors(markdown: str) -> Iterator[tuple[int, str]]:
+    """Of each heading, as GitHub names them; and those that are written out."""
+    taken: Counter[str] = Counter()
+    found = [(written.start(), written[1]) for written in _WRITTEN.finditer(markdown)]
+    for at, _, title in titles(markdown):
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+        if slug:
+            found.append((at, f"{slug}-{taken[slug]}" if taken[slug] else slug))
+            taken[slug] += 1
+    yield from sorted(found)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from rag.loaders.pdf_pages import placed, without_furniture
 from rag.loaders.raw import RawFile, join_pages
 from rag.loaders.unreadable import Unreadable
 from rag.types import Document, Skipped
@@ -16,20 +18,36 @@ _WRONG_PASSWORD = 4
 _HYPHENATION = re.compile("[\ufffe\x02](?:\r?\n)?")  # how PDFium marks a word that it joined again
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """`outline`: page, level and title of each entry."""
+
+    pages: list[str | Exception]
+    properties: dict[str, object]
+    outline: list[tuple[int, int, str]]
+
+
 def load(file: RawFile) -> Iterator[Document | Skipped]:
     with _PDFIUM:
-        pages, properties = _read(file.data)
-    texts = [page for page in pages if isinstance(page, str)]
-    text, starts = join_pages(page if isinstance(page, str) else "" for page in pages)
-    if not text.strip() and len(texts) == len(pages):
-        raise Unreadable(f"no text on any of its {len(pages)} pages: probably scanned, it needs OCR first")
-    yield file.document(text, properties, pages=starts)
-    for number, page in enumerate(pages, start=1):
+        read = _read(file.data)
+    texts = [page if isinstance(page, str) else "" for page in read.pages]
+    pages = without_furniture(texts)
+    text, starts = join_pages(pages.texts)
+    if not text.strip() and not any(isinstance(page, Exception) for page in read.pages):
+        raise Unreadable(f"no text on any of its {len(texts)} pages: probably scanned, it needs OCR first")
+    yield file.document(
+        text,
+        read.properties,
+        pages=starts,
+        titles=tuple(placed(read.outline, text, starts)),
+        furniture=len(pages.furniture),
+    )
+    for number, page in enumerate(read.pages, start=1):
         if isinstance(page, Exception):
             yield Skipped(f"{file.source}#page={number}", f"page {number} cannot be read: {page}")
 
 
-def _read(data: bytes) -> tuple[list[str | Exception], dict[str, object]]:
+def _read(data: bytes) -> _Read:
     import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
     try:
@@ -39,7 +57,16 @@ def _read(data: bytes) -> tuple[list[str | Exception], dict[str, object]]:
     with pdf:
         known = pdf.get_metadata_dict()
         properties = {"title": known.get("Title") or None, "author": known.get("Author") or None}
-        return [_page(pdf, number, pypdfium2.PdfiumError) for number in range(len(pdf))], properties
+        pages = [_page(pdf, number, pypdfium2.PdfiumError) for number in range(len(pdf))]
+        return _Read(pages, properties, list(_outline(pdf)))
+
+
+def _outline(pdf: Any) -> Iterator[tuple[int, int, str]]:
+    for entry in pdf.get_toc():
+        place = entry.get_dest()
+        page = place.get_index() if place else None
+        if page is not None:
+            yield page, entry.level + 1, entry.get_title()
 
 
 def _page(pdf: Any, number: int, failure: type[Exception]) -> str | Exception:

@@ -194,3 +194,13 @@ def test_roles_in_titles_read_as_their_words() -> None:
 def test_levels_beyond_six_stay_at_six() -> None:
     text = "\n".join(f"Title {mark}\n{mark * 8}\n" for mark in "=-~^*+#")
     assert document("a.rst", text).text.count("\n###### ") == 2
+
+
+def test_headings_of_markdown_have_the_anchors_that_github_gives_them() -> None:
+    found = document("a.md", 'x\n\n# The `a_b` File!\n\n<a id="mine"></a>\n\n## Use\n\n## Use\n')
+    assert [(found.text[at:].split("\n")[0], name) for at, name in found.anchors] == [
+        ("# The `a_b` File!", "the-a_b-file"),
+        ('<a id="mine"></a>', "mine"),
+        ("## Use", "use"),
+        ("## Use", "use-1"),
+    ]
