@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
+from transformers.utils.logging import disable_progress_bar
 
 from rag.models.bert import Bert
 from rag.models.folder import weights_hash
@@ -31,6 +32,7 @@ class ReadingNetwork(nn.Module):
 
     def __init__(self, body: Path) -> None:
         super().__init__()
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
         # Few passes do not overfit, and to draw the random numbers takes as long as to learn.
         config = BertConfig.from_pretrained(body, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         self.bert = BertModel.from_pretrained(body, config=config, attn_implementation="sdpa")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from behaviour import CASES, table
+from reader.behaviour import CASES, table
 from support.places import ROOT
 
 
