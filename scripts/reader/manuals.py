@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from rag.answers.sentences import sentences
-from rag.loaders.html import to_markdown
+from rag.loaders import html as pages
 from rag.training.lessons.reading import Group, Item
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _entries(manual: str, html: str) -> Iterator[Entry]:
             if term is None or definition is None:
                 continue
             path, body = [title, *(heading for _, heading in above)], definition.decode_contents()
-        name, text = _words(term).rstrip("¶#: "), _shortened(to_markdown(f"<p></p>{body}")[1])
+        name, text = _words(term).rstrip("¶#: "), _shortened(pages.read(f"<p></p>{body}").text)
         if 2 <= len(name) <= 90 and len(text.split()) >= 8:
             places = tuple(dict.fromkeys(filter(None, path))) or (manual,)
             yield Entry(manual, places, name, text, tag.name not in _HEADINGS)
