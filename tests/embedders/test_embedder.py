@@ -81,28 +81,10 @@ def test_in_fewer_bits_vectors_point_where_the_librarys_do(precision: str, refer
     assert cosines.min() >= 0.999
 
 
-def test_vectors_have_unit_length_and_the_dimension_of_the_card(exact: SentenceTransformersEmbedder) -> None:
-    found = vectors(exact, TEXTS)
-    assert found.shape == (len(TEXTS), exact.card.dimension)
-    assert found.dtype == np.float32
-    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
-
-
-def test_the_other_texts_of_a_batch_do_not_change_a_vector(exact: SentenceTransformersEmbedder) -> None:
-    together = vectors(exact, TEXTS)
-    alone = np.stack([vectors(exact, [text])[0] for text in TEXTS])
-    assert together == pytest.approx(alone, abs=1e-5)
-
-
 @pytest.mark.parametrize("batch_tokens", [1, 64, 100_000])
 def test_order_is_kept_whatever_the_size_of_a_batch(reference: Floats, batch_tokens: int) -> None:
     found = vectors(build(precision="fp32", batch_tokens=batch_tokens), [*TEXTS, *reversed(TEXTS)])
     assert found == pytest.approx(np.concatenate([reference, reference[::-1]]), abs=1e-5)
-
-
-def test_nothing_encoded_is_nothing(exact: SentenceTransformersEmbedder) -> None:
-    assert exact.embed_passages([]) == []
-    assert exact.embed_tokens([]) == []
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\u200b"])

@@ -62,11 +62,6 @@ def test_a_question_and_a_passage_are_embedded_with_their_prompts(openai_server:
     assert passage.vector == pytest.approx(unit("passage: one"), abs=1e-6)
 
 
-def test_every_vector_has_length_one(openai_server: OpenAIServer) -> None:
-    norms = [np.linalg.norm(made.vector) for made in build(openai_server).embed_passages(["a", "b"])]
-    assert norms == pytest.approx([1.0, 1.0], abs=1e-6)
-
-
 def test_a_server_that_answers_plain_lists_is_understood(openai_server: OpenAIServer) -> None:
     openai_server.plan(Fault(200, answer((0, [0.0, 3.0, 4.0]))))
     question = build(openai_server, dimensions=3).embed_question("a")

@@ -112,18 +112,6 @@ def test_it_says_that_no_language_model_wrote_it() -> None:
     assert (reply.prompt_tokens, reply.completion_tokens) == (None, None)
 
 
-def test_a_stream_ends_with_the_reply_whose_text_it_gave() -> None:
-    *pieces, last = build().stream(QUESTION, [DOME, SOUP])
-    assert last == build().generate(QUESTION, [DOME, SOUP])
-    assert "".join(str(piece) for piece in pieces) == last.text
-
-
-def test_the_same_question_gets_the_same_words() -> None:
-    assert {build().generate(QUESTION, [DOME, SOUP]).text for _ in range(3)} == {
-        build().generate(QUESTION, [DOME, SOUP]).text
-    }
-
-
 def test_many_long_passages_are_read_to_the_end() -> None:
     last = passage(
         0.5, "Filler stands here again. " * 200 + "The larger dome is closed at wind 16.", "last.txt"

@@ -89,10 +89,6 @@ def test_the_size_of_a_batch_changes_neither_scores_nor_order(model: Path, batch
     )
 
 
-def test_no_candidates_no_scores(model: Path) -> None:
-    assert build(model).score(QUESTION, []).values == ()
-
-
 def test_fields_are_what_it_reads(model: Path) -> None:
     given = [candidate("The dome is closed.", "roof.md")]
     scores = build(model, fields=["source", "text"]).score(QUESTION, given)

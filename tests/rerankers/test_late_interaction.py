@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.builders import SmallIndex, candidate, names
-from support.fakes import WordEmbedder
+from support.fakes import NothingStored, WordEmbedder
 
 from rag import Rag
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
@@ -38,12 +38,7 @@ def asked(index: SmallIndex, text: str = "dome wind") -> tuple[Question, list[Ca
 
 def on_the_spot(embedder: SentenceTransformersEmbedder, **settings: object) -> LateInteraction:
     """Over an index that kept no tokens."""
-    return LateInteractionSettings.model_validate(settings).build(Parts(_Nothing(), lambda: embedder))
-
-
-class _Nothing:
-    def tokens(self, chunks: object) -> list[None]:
-        return [None] * len(list(chunks))  # type: ignore[call-overload]  # a sequence of chunks
+    return LateInteractionSettings.model_validate(settings).build(Parts(NothingStored(), lambda: embedder))
 
 
 # --- stored, and on the spot ---------------------------------------------------------------
@@ -94,21 +89,10 @@ def test_tokens_of_another_width_are_not_taken_for_this_models(small: SmallIndex
     assert small.late_interaction(wide).score(question, found).encoded == 3
 
 
-def test_a_passages_score_does_not_depend_on_the_others(small: SmallIndex) -> None:
-    question, found = asked(small)
-    together = small.late_interaction().score(question, found).values
-    alone = [small.late_interaction().score(question, [each]).values[0] for each in found]
-    assert together == pytest.approx(alone, abs=1e-6)
-
-
 def test_the_passage_with_the_questions_words_scores_best(small: SmallIndex) -> None:
     question, found = asked(small, "soup at seven")
     values = small.late_interaction().score(question, found).values
     assert names(found)[int(np.argmax(values))] == "soup.md"
-
-
-def test_scores_are_plain_numbers(small: SmallIndex) -> None:
-    assert {type(value) for value in small.late_interaction().score(*asked(small)).values} == {float}
 
 
 # --- what it reads -------------------------------------------------------------------------
@@ -204,7 +188,7 @@ def test_a_passage_of_which_a_multi_vector_model_skips_every_token_still_has_a_s
     skipping = _skipping_punctuation(colbert, tmp_path / "skipping")
     texts = ["The dome is shut.", "... !!! ...", "Soup is served."]
     reranker = LateInteractionSettings(precision="float", model=str(skipping)).build(
-        Parts(_Nothing(), WordEmbedder)
+        Parts(NothingStored(), WordEmbedder)
     )
     given = [candidate(text, f"{rank}.md", rank=rank) for rank, text in enumerate(texts, start=1)]
     together = reranker.score(Question("soup"), given).values
