@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from rag.answers.citations import cite, confirm
+from rag.answers.confidence import UNSURE, Confidence, Judgement
 from rag.answers.prompt import NOT_FOUND, is_refusal
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
@@ -15,7 +16,7 @@ from rag.filters import Where
 from rag.protocols import Embedder, Generator, Reranker, Retriever
 from rag.second_stage.rank import Calibrations, rerank
 from rag.selection import Rule, select
-from rag.trace import Stopwatch, rerank_notes, trace_candidates, with_reading, with_reply
+from rag.trace import Stopwatch, rerank_notes, trace_candidates, with_reading, with_refusal, with_reply
 from rag.types import (
     Answer,
     Candidate,
@@ -41,7 +42,7 @@ class Pipeline:
     """The stages of a question. Immutable, so any number of threads may ask at once.
 
     `rule` selects where a call brings none of its own. `others`: calibrations of the rerankers that
-    may score in place of `reranker`, or before it.
+    may score in place of `reranker`, or before it. Without `confidence`, whatever is found is an answer.
     `notice`: what there is to say of the index; empty where it is as it would be made today.
     """
 
@@ -54,6 +55,7 @@ class Pipeline:
     others: Calibrations = field(default_factory=dict)
     reader: Reader | None = None
     notice: Callable[[], str] = str
+    confidence: Confidence | None = None
 
     # --- whole questions ------------------------------------------------------------------
 
@@ -80,9 +82,10 @@ class Pipeline:
         """Pieces of the answer as they come, and last the whole Answer."""
         (question,), encoded = self._encode([text])
         found = self.read(self.find(question, where, rule, encoded))
-        if not found.passages:
-            yield NOT_FOUND
-            yield _nothing(found)
+        if self.judge(found).state != "answered":  # what is said first depends on how it ends
+            answer = self._generate(question, found)
+            yield answer.text
+            yield answer
             return
         watch, reply = Stopwatch(), Reply("")
         for piece in self.generator().stream(question, found.passages):
@@ -90,7 +93,7 @@ class Pipeline:
                 reply = piece
             else:
                 yield piece
-        yield self._answer(found, reply, watch.stage("generate", 1))
+        yield self._answer(found, self.judge(found), reply, watch.stage("generate", 1))
 
     def search(self, text: str, where: Where | None = None, rule: Rule | None = None) -> SearchResult:
         (question,), encoded = self._encode([text])
@@ -148,9 +151,18 @@ class Pipeline:
         if self.reader is None or not found.passages:
             return found
         watch = Stopwatch()
-        reading = self.reader.judge(found.question, found.passages).trace
-        left = 0 if reading.refuses else len(found.passages)
-        return with_reading(found, reading, watch.stage("read", left))
+        read = self.reader.judge(found.question, found.passages)
+        left = 0 if read.trace.refuses else len(found.passages)
+        passages = tuple(replace(p, read=read.readings.get(p.chunk.id)) for p in found.passages)
+        return with_reading(replace(found, passages=passages), read.trace, watch.stage("read", left))
+
+    def judge(self, found: SearchResult) -> Judgement:
+        """Whether what was found and read is an answer."""
+        if not found.passages:
+            return Judgement(0.0, "not_found")
+        if self.confidence is None:
+            return Judgement(max(passage.relevance for passage in found.passages), "answered")
+        return self.confidence.judge(found.question, found.passages)
 
     def _encode(self, texts: Sequence[str]) -> tuple[list[Question], Stage]:
         """Together, in one pass; the stage gives each its share of the time."""
@@ -162,14 +174,17 @@ class Pipeline:
         return questions, replace(stage, ms=round(stage.ms / max(len(texts), 1), 3))
 
     def _generate(self, question: Question, found: SearchResult) -> Answer:
-        if not found.passages:
-            return _nothing(found)
+        judged = self.judge(found)
+        if judged.state == "not_found":
+            return _nothing(with_refusal(found, judged.confidence), judged.confidence)
         watch = Stopwatch()
-        reply = self.generator().generate(question, found.passages)
-        return self._answer(found, reply, watch.stage("generate", 1))
+        asked = replace(question, doubtful=judged.state == "unsure")
+        reply = self.generator().generate(asked, found.passages)
+        return self._answer(found, judged, reply, watch.stage("generate", 1))
 
-    def _answer(self, found: SearchResult, reply: Reply, stage: Stage) -> Answer:
+    def _answer(self, found: SearchResult, judged: Judgement, reply: Reply, stage: Stage) -> Answer:
         text = reply.text if reply.text.strip() else NOT_FOUND
+        state = "not_found" if reply.refused or is_refusal(text) else judged.state
         citations = (
             confirm(reply.quotes, found.passages)
             if reply.quotes
@@ -177,19 +192,19 @@ class Pipeline:
         )
         return Answer(
             question=found.question,
-            text=text,
-            state="not_found" if is_refusal(text) else "answered",
+            text=f"{UNSURE}\n{text}" if state == "unsure" else text,
+            state=state,
             passages=found.passages,
             citations=citations,
             trace=with_reply(found.trace, self.generator().name, reply, stage),
             notice=reply.notice,
-            confidence=max(passage.relevance for passage in found.passages),
+            confidence=judged.confidence,
         )
 
 
-def _nothing(found: SearchResult) -> Answer:
-    """Nothing is relevant enough: an honest answer, and no generator is called."""
-    return Answer(found.question, NOT_FOUND, "not_found", (), (), found.trace)
+def _nothing(found: SearchResult, confidence: float) -> Answer:
+    """Nothing is likely enough: an honest answer, and no generator is called."""
+    return Answer(found.question, NOT_FOUND, "not_found", (), (), found.trace, confidence=confidence)
 
 
 def _clean(text: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError, 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from rag.answers.confidence import AnswerSettings
 from rag.answers.reader import AnyReaderSettings, NoReaderSettings
 from rag.chunkers import ChunkerSettings
 from rag.chunkers.structure import StructureSettings
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
     reader: AnyReaderSettings = NoReaderSettings()
+    answer: AnswerSettings = AnswerSettings()
     generator: AnyGeneratorSettings = ExtractiveSettings()
     run: RunSettings = RunSettings()
     network: NetworkSettings = NetworkSettings()

@@ -44,7 +44,7 @@ def with_reading(found: SearchResult, reading: ReadTrace, stage: Stage) -> Searc
         found.trace,
         stages=(*found.trace.stages, stage),
         read=reading,
-        candidates=_refused(found.trace.candidates, reading),
+        candidates=_refused(found.trace.candidates, reading) if reading.refuses else found.trace.candidates,
         notes=(*found.trace.notes, *_reading_notes(reading)),
     )
     return SearchResult(found.question, () if reading.refuses else found.passages, trace)
@@ -81,11 +81,22 @@ def _reading_notes(reading: ReadTrace) -> Iterator[str]:
         yield f"{reading.cut} passages were cut to the reader's window"
 
 
+def with_refusal(found: SearchResult, confidence: float) -> SearchResult:
+    """Nothing of what was found is shown: it is too unlikely that it holds the answer."""
+    if not found.passages:
+        return found
+    reason = f"the answer is too unlikely to be there: confidence {confidence:.3f}"
+    trace = replace(found.trace, candidates=_dropped(found.trace.candidates, reason))
+    return replace(found, passages=(), trace=trace)
+
+
 def _refused(rows: Sequence[CandidateTrace], reading: ReadTrace) -> tuple[CandidateTrace, ...]:
     """All that selection had kept is dropped where the reader sees no answer in any of it."""
-    if not reading.refuses:
-        return tuple(rows)
     reason = f"the reader sees no answer: {reading.found:.3f} is below the threshold {reading.threshold:.3f}"
+    return _dropped(rows, reason)
+
+
+def _dropped(rows: Sequence[CandidateTrace], reason: str) -> tuple[CandidateTrace, ...]:
     return tuple(replace(row, kept=False, reason=reason) if row.kept else row for row in rows)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # numpy takes longer to import than this whole package
 
     Floats = NDArray[np.float32]
     Bits = NDArray[np.uint8]
-    Ints = NDArray[np.int32]
+    Ints = NDArray[np.int64]
 else:
     Floats = Bits = Ints = object
 
@@ -121,12 +121,14 @@ class EmbedderCard:
 class Question:
     """What the user asks, and its encoding where a stage before has made one.
 
-    `until` is when the present stage has to be over, on the clock of `time.monotonic`.
+    `until` is when the present stage has to be over, on the clock of `time.monotonic`. `doubtful`: what
+    was found may not answer it.
     """
 
     text: str
     vectors: QuestionVectors | None = None
     until: float | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ class Scores:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What was read in one passage: the logit that it answers, and for each of its tokens how likely
-    it is a part of the answer. `starts` and `ends` are offsets into the text that was given."""
+    it is a part of the answer. `starts`, `ends`: where the tokens stand in the text that was given; of a
+    text longer than the window those that were read. Empty where the model marks nothing."""
 
     logit: float
     starts: Ints
@@ -290,7 +293,7 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a generator returns. `written_by` is empty where the text only quotes the documents; `quotes`
-    are then all that it quotes, in order."""
+    are then all that it quotes, in order. `refused`: it says that the passages do not hold the answer."""
 
     text: str
     written_by: str = ""
@@ -299,6 +302,7 @@ class Reply:
     completion_tokens: int | None = None
     notice: str = ""
     quotes: tuple[Quote, ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,9 @@ from typing import Any
 
 from rag.answers.asked import asked_for, holds
 from rag.answers.units import Unit
+from rag.answers.words import stems
 from rag.calibration import sigmoid
 from rag.types import Floats, Ints, Passage
-
-_WORD = re.compile(r"\w+")
-_COMMON_WORDS = """
-    a an and any are as at be been by can could did do does for from had has have how i if in into is it
-    its many me much must my of on or our shall should so than that the their them then there these they
-    this those to under up use used using was we were what when where which while who whom whose why
-    will with would you your
-"""
-_COMMON = frozenset(_COMMON_WORDS.split())
-_STEM = 5
 
 # Fitted by scripts/fit_answers.py on questions of SQuAD, NQ, COVID-QA; `reading` and `marks` with the reader.
 WEIGHTS: Mapping[str, float] = {
@@ -113,15 +103,6 @@ def features(
             row |= {"marks": _marked(passage, unit), "reading": passage.read.logit}
         rows.append(row)
     return rows
-
-
-def stems(text: str) -> set[str]:
-    """The words that carry something, cut so that `tables` is `table`."""
-    return {
-        word[:_STEM] if word.isalpha() else word
-        for word in _WORD.findall(text.casefold())
-        if word not in _COMMON
-    }
 
 
 def _covered(wanted: Mapping[str, float], words: set[str]) -> float:

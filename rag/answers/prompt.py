@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rag.answers.sentences import sentences
 from rag.errors import ConfigError
 from rag.types import Candidate, Chunk, Passage
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 NOT_FOUND = "The documents do not answer this question."
+
+_MARKER = re.compile(r"\[\d{1,4}\]")
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»\n]+)[\"”“»]")
+_WORD = re.compile(r"\w+")
 
 DEFAULT_TEMPLATE = """\
 {% block system -%}
@@ -31,6 +36,10 @@ Answer the question from the passages in the user's message and from nothing els
   stand in the cited passage letter by letter.
 - Where passages contradict each other, say so and cite both.
 - Answer briefly, in the language of the question.
+{%- if doubtful %}
+- These passages were the nearest, and may well not answer the question: what they say of something else
+  that is like it is no answer.
+{%- endif %}
 - If the passages do not hold the answer, reply with exactly this sentence and nothing else:
   {{ not_found }}
 {%- endblock %}
@@ -69,15 +78,33 @@ class Excerpt:
     text: str
 
 
-def is_refusal(text: str) -> bool:
-    """The model was told to say exactly this where the passages do not hold the answer."""
-    return text.strip().strip("\"'.").casefold() == NOT_FOUND.rstrip(".").casefold()
+def is_refusal(text: str, told: str = NOT_FOUND) -> bool:
+    """Whether all that the model says is a sentence that it was told to say: no question is answered so."""
+    said = _bare(text)
+    return bool(said) and said in map(_bare, [NOT_FOUND, *_sayings(told)])
+
+
+def _sayings(told: str) -> Iterator[str]:
+    yield from told.splitlines()
+    yield from (told[start:end] for start, end in sentences(told))
+    yield from _QUOTED.findall(told)
+
+
+def _bare(text: str) -> str:
+    """Words alone: a model adds a marker, an emphasis or a full stop of its own."""
+    return " ".join(_WORD.findall(_MARKER.sub(" ", text).casefold()))
+
+
+def instructions(template: str = DEFAULT_TEMPLATE) -> str:
+    """What a model is told beside passages and question."""
+    return "\n".join(message.content for message in build_messages("", (), template))
 
 
 def build_messages(
-    question: str, passages: Sequence[Passage], template: str = DEFAULT_TEMPLATE
+    question: str, passages: Sequence[Passage], template: str = DEFAULT_TEMPLATE, doubtful: bool = False
 ) -> list[Message]:
-    """The prompt. A template's blocks `system` and `user` become messages; without them it is one."""
+    """The prompt. A template's blocks `system` and `user` become messages; without them it is one.
+    `doubtful`: the passages may not hold the answer."""
     from jinja2 import TemplateError  # a fifth of the package's import, and only a template needs it
 
     excerpts = [_excerpt(number, passage.chunk) for number, passage in enumerate(passages, 1)]
@@ -86,6 +113,7 @@ def build_messages(
         "passages": excerpts,
         "fence": _fence(question, excerpts),
         "not_found": NOT_FOUND,
+        "doubtful": doubtful,
     }
     try:
         return _render(_compile(template), values)

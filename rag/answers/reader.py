@@ -25,9 +25,8 @@ from rag.models.cross_encoder import load_cross_encoder
 from rag.models.folder import find_model
 from rag.models.local_model import LocalModel
 from rag.models.reading import RECORD, load_reading
-from rag.models.reading import Reading as Reading  # what others take from here
 from rag.parts import PartSettings
-from rag.types import Passage, ReadTrace
+from rag.types import Passage, Reading, ReadTrace
 
 # A relevance of 1 by an isotonic line would outweigh whatever is read.
 _LEAST = 1e-4

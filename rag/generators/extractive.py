@@ -99,7 +99,7 @@ def _likeness(encoder: SpannedEncoder, asked: Floats, chunk: Chunk, stored: Bits
         cosines = token_bits.cosines(asked, stored)
     else:
         cosines = asked @ encoder.embed_tokens([chunk.reading])[0].T
-    spans = np.array(encoder.token_spans(chunk.reading)[: cosines.shape[1]], np.int32).reshape(-1, 2)
+    spans = np.array(encoder.token_spans(chunk.reading)[: cosines.shape[1]], np.int64).reshape(-1, 2)
     spans += chunk.end - len(chunk.reading)
     return Likeness(cosines[:, : len(spans)], spans[:, 0], spans[:, 1], chunk.start)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from rag.answers.prompt import DEFAULT_TEMPLATE, Message, build_messages, check_template
+from rag.answers.prompt import (
+    DEFAULT_TEMPLATE,
+    Message,
+    build_messages,
+    check_template,
+    instructions,
+    is_refusal,
+)
 from rag.generators.base import GeneratorSettings
 from rag.parts import HostedModel, OpenAIConnection, Parts
 from rag.services.openai import OpenAIClient, openai_errors
@@ -60,6 +67,7 @@ class OpenAIGenerator:
     def __init__(self, settings: OpenAIGeneratorSettings, client: OpenAIClient) -> None:
         self._settings = settings
         self._account = client.account
+        self._template = settings.template or DEFAULT_TEMPLATE
         self._client = client
 
     @property
@@ -97,7 +105,7 @@ class OpenAIGenerator:
         yield self._reply(written, messages)
 
     def _messages(self, question: Question, passages: Sequence[Passage]) -> list[Message]:
-        return build_messages(question.text, passages, self._settings.template or DEFAULT_TEMPLATE)
+        return build_messages(question.text, passages, self._template, question.doubtful)
 
     def _options(self) -> dict[str, object]:
         options = self._settings.answer_limit(self._settings.max_tokens)
@@ -135,8 +143,10 @@ class OpenAIGenerator:
         # Servers that do not count say 0.
         prompt_tokens = (usage.prompt_tokens or None) if usage else None
         notices = (self._cut_off(written), _context_lost(messages, prompt_tokens))
+        text = written.text if written.text.strip() else written.refusal
         return Reply(
-            text=written.text if written.text.strip() else written.refusal,
+            text=text,
+            refused=is_refusal(text, instructions(self._template)),
             written_by=self.name,
             finish="refusal" if written.refusal else written.finish or "unknown",
             prompt_tokens=prompt_tokens,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from rag.models.folder import BUNDLED_NAME, find_model, read_json, reading_windo
 from rag.models.once import once
 from rag.models.queue import Engine, SharedQueue
 from rag.models.tokenizer import load_tokenizer, marked, room_for_passage
-from rag.types import Floats
+from rag.types import Reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,18 +34,6 @@ if TYPE_CHECKING:
 # The record beside the weights: what they were learned from, and upon which body.
 RECORD = "reader.json"
 WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read in one passage: the logit that it answers, and for each of its tokens the probability
-    that it is part of the answer. `starts`, `ends`: where the tokens stand in the text that was given;
-    of a text longer than the window those that were read. Empty where the model marks nothing."""
-
-    logit: float
-    starts: Ints
-    ends: Ints
-    marks: Floats
 
 
 class ReadingModel:

@@ -17,7 +17,6 @@ from rag.answers.reader import (
     CrossEncoderReaderSettings,
     PassageReader,
     Read,
-    Reading,
     Scale,
     evidence,
     probability,
@@ -26,7 +25,7 @@ from rag.calibration import sigmoid
 from rag.contract import answer_json
 from rag.errors import ConfigError, ModelError
 from rag.models.folder import BUNDLED_NAME, find_model
-from rag.types import Answer, Passage, ReadTrace
+from rag.types import Answer, Passage, Reading, ReadTrace
 
 TEXTS = {
     "dome.md": "Close the dome when the wind is above 16 metres a second.",

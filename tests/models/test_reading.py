@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from rag.answers.reader import BundledReaderSettings, Reading
+from rag.answers.reader import BundledReaderSettings
 from rag.errors import InputError, ModelError
 from rag.models.choice import Choice
 from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.reading import ReadingModel
 from rag.models.torch_reading import ReadingNetwork, save_network
+from rag.types import Reading
 
 QUESTION = "When do I close the dome?"
 TEXTS = [

@@ -1,0 +1,124 @@
+"""How likely it is that what is shown holds the answer: one number for a whole question, and what follows.
+
+A logistic model over what the stages before have found. Its weights were fitted on training questions
+(scripts/fit_confidence.py), once without a reader and once with one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from rag.answers.words import stems
+from rag.calibration import log_odds, sigmoid
+from rag.errors import ConfigError
+from rag.types import AnswerState, Passage
+
+UNSURE = "The documents may not answer this; nearest:"
+
+SHIPPED = Path(__file__).with_name("confidence.json")
+_LEAST = 1e-4
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Model(BaseModel, frozen=True, extra="forbid"):
+    """`unsure` and `not_found`: below these confidences an answer is unsure, or nothing is shown. `risk`
+    says what came of them on questions that were not fitted on."""
+
+    bias: float
+    weights: Mapping[str, float]
+    unsure: Probability
+    not_found: Probability
+    risk: str = ""
+    fitted_on: str = ""
+
+
+class Models(BaseModel, frozen=True, extra="forbid"):
+    """Without what a reader has read, and with it."""
+
+    plain: Model
+    read: Model
+
+
+class AnswerSettings(BaseModel, frozen=True, extra="forbid"):
+    """unsure: the least confidence of an answer that is given without reserve. not_found: the least at which
+    anything is shown. null takes what was fitted."""
+
+    unsure: Probability | None = None
+    not_found: Probability | None = None
+
+    def build(self) -> Confidence:
+        return Confidence(shipped(), self.unsure, self.not_found)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    confidence: float
+    state: AnswerState
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    models: Models
+    unsure: float | None = None
+    not_found: float | None = None
+
+    def judge(self, question: str, passages: Sequence[Passage]) -> Judgement:
+        found = features(question, passages)
+        model = self.models.read if "reading" in found else self.models.plain
+        value = model.bias + sum(weight * found[name] for name, weight in model.weights.items())
+        confidence = round(sigmoid(value), 6)
+        unsure = model.unsure if self.unsure is None else self.unsure
+        least = min(unsure, model.not_found) if self.not_found is None else self.not_found
+        return Judgement(confidence, _state(confidence, least, unsure))
+
+
+def _state(confidence: float, least: float, unsure: float) -> AnswerState:
+    if confidence < least:
+        return "not_found"
+    return "unsure" if confidence < unsure else "answered"
+
+
+def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
+    """Of the selected passages. `reading` and `best_reading` only where a reader has read.
+
+    `reading`: the mean of what was read, in which each passage weighs as much as the odds that it is
+    relevant; what a passage beside the point says does not count.
+    """
+    ranked = sorted(passages, key=lambda passage: passage.rank)
+    logits = [log_odds(passage.relevance, _LEAST) for passage in ranked]
+    wanted = stems(question)
+    held = [len(wanted & stems(passage.chunk.reading)) / max(len(wanted), 1) for passage in ranked]
+    found = {
+        "relevance": logits[0],
+        "lead": logits[0] - (logits[1] if len(logits) > 1 else log_odds(_LEAST)),
+        "coverage": max(held),
+        "cosine": ranked[0].candidate.evidence.cosine or 0.0,
+    }
+    readings = [(logit, passage.read) for logit, passage in zip(logits, ranked, strict=True) if passage.read]
+    if readings:
+        odds = [math.exp(logit) for logit, _ in readings]
+        weighed = (o * read.logit for o, (_, read) in zip(odds, readings, strict=True))
+        found["reading"] = sum(weighed) / sum(odds)
+        found["best_reading"] = max(read.logit for _, read in readings)
+    return found
+
+
+@cache
+def shipped() -> Models:
+    return read_models(SHIPPED)
+
+
+def read_models(path: Path) -> Models:
+    try:
+        return Models.model_validate(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise ConfigError(f"{path} cannot be read as a model of confidence: {error}") from error

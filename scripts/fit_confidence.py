@@ -1,0 +1,263 @@
+"""Fits the confidence that ships (rag/answers/confidence.json) on training questions; tells what it is worth.
+
+    python scripts/fit_confidence.py --data /path/to/train --write
+
+One index holds the passages of four collections (SQuAD, NQ, COVID-QA, LFRQA) but for a share that is left
+out: the questions about those have no answer there, as a user's may have none; what is nearest is natural.
+Beside them stand SQuAD 2.0's questions that people wrote to look answerable. Every question goes through the
+real pipeline. An answer is right where it holds one of the collection's answers (of LFRQA: where it cites the
+passage). Thresholds: on folds that were not fitted on, one in ten of the questions with an answer is unsure,
+and one in a hundred is not found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it has no stubs
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+
+from rag import Rag, Settings
+from rag.answers.confidence import SHIPPED, Model, Models, features
+from rag.evaluation.reliability import calibration_error
+
+PLAIN = ("relevance", "lead", "coverage", "cosine")
+READ = (*PLAIN, "reading", "best_reading")
+LOST, NOT_SHOWN = 0.1, 0.01
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """`absent`: the share of its passages that are left out; `asked`, `taken`: of its questions and passages
+    the shares that are used."""
+
+    name: str
+    folder: str
+    split: str
+    absent: float
+    asked: float
+    taken: float = 1.0
+
+
+COLLECTIONS = (
+    Collection("squad", "squad_dev_v1.1", "test", 0.3, 0.09),
+    Collection("squad2", "squad_dev_v2.0", "train", 0.0, 0.05),
+    Collection("nq", "nq_open_oracle", "test", 0.4, 0.38),
+    Collection("covid", "covidqa_200423", "test", 0.3, 0.25),
+    Collection("lfrqa", "lfrqa", "train", 0.4, 0.2, taken=0.2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    origin: str
+    text: str
+    answers: tuple[str, ...]
+    gold: str
+    able: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    origin: str
+    able: bool
+    right: bool
+    features: Mapping[str, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="a folder with the collections in BEIR form")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "rag-confidence")
+    parser.add_argument(
+        "--config", type=Path, help="default: rag's defaults, with the reader if there is one"
+    )
+    parser.add_argument("--most", type=int, default=2400, help="questions at most")
+    parser.add_argument("--write", action="store_true", help="replace rag/answers/confidence.json")
+    options = parser.parse_args()
+    rows = list(_rows(_opened(options), _questions(options.data)[: options.most]))
+    plain = _fit(rows, PLAIN)
+    read = _fit(rows, READ) if all("reading" in row.features for row in rows) else plain
+    for name, model, used in (("without a reader", plain, PLAIN), ("with one", read, READ)):
+        print(f"{name}: {model.risk}\n{_table(rows, used)}")
+    if options.write:
+        SHIPPED.write_text(json.dumps(Models(plain=plain, read=read).model_dump(), indent=2) + "\n", "utf-8")
+
+
+# --- questions, and the index that they are asked of ----------------------------------------
+
+
+def _questions(data: Path) -> list[Asked]:
+    found = [asked for collection in COLLECTIONS for asked in _asked(data, collection)]
+    return sorted(found, key=lambda asked: _draw("order", asked.text))
+
+
+def _asked(data: Path, of: Collection) -> Iterator[Asked]:
+    grades = _grades(data / of.folder / "qrels" / f"{of.split}.tsv")
+    for line in _lines(data / of.folder / "queries.jsonl"):
+        told = line.get("metadata", {})
+        gold = told.get("para") or next(iter(grades.get(line["_id"], ())), "")
+        wanted = bool(told.get("is_impossible")) == (of.name == "squad2")
+        if wanted and gold and _draw("take", gold) < of.taken and _draw("ask", line["_id"]) < of.asked:
+            able = of.name != "squad2" and not _left_out(of, gold)
+            yield Asked(of.name, line["text"], tuple(told.get("answers", ())), gold, able)
+
+
+def _left_out(of: Collection, id_: str) -> bool:
+    return _draw("leave out", id_) < of.absent
+
+
+def _corpus(data: Path) -> Iterator[dict[str, str]]:
+    for of in COLLECTIONS:
+        for line in _lines(data / of.folder / "corpus.jsonl") if of.name != "squad2" else ():
+            if _draw("take", line["_id"]) < of.taken and not _left_out(of, line["_id"]):
+                yield {
+                    "_id": f"{of.name}/{line['_id']}",
+                    "title": line.get("title", ""),
+                    "text": line["text"],
+                }
+
+
+def _opened(options: argparse.Namespace) -> Rag:
+    settings = Settings.load(options.config)
+    options.work.mkdir(parents=True, exist_ok=True)
+    corpus = options.work / "corpus.jsonl"
+    if not corpus.exists():
+        corpus.write_text("".join(json.dumps(line) + "\n" for line in _corpus(options.data)), "utf-8")
+    store = settings.store.model_copy(update={"path": options.work / "index"})
+    loader = settings.loader.model_copy(update={"max_bytes": 10**9})
+    # Nothing is refused: what the confidence is fitted on must not depend on an earlier one.
+    answer = settings.answer.model_copy(update={"unsure": 0.0, "not_found": 0.0})
+    rag = Rag(settings.model_copy(update={"store": store, "loader": loader, "answer": answer}))
+    rag.ingest(corpus)
+    return rag
+
+
+def _rows(rag: Rag, questions: Sequence[Asked]) -> Iterator[Row]:
+    began = time.monotonic()
+    pipeline = rag.assembly.pipeline
+    for turn, asked in enumerate(questions):
+        question = pipeline.encode(asked.text)
+        found = pipeline.read(pipeline.find(question))
+        if not found.passages:
+            continue
+        reply = pipeline.generator().generate(question, found.passages)
+        sources = {found.passages[quote.marker - 1].chunk.source for quote in reply.quotes}
+        if asked.answers:
+            right = any(
+                f" {words} " in f" {_words(reply.text)} " for words in map(_words, asked.answers) if words
+            )
+        else:
+            right = any(source.endswith(f"/{asked.gold}") for source in sources)
+        yield Row(asked.origin, asked.able, asked.able and right, features(asked.text, found.passages))
+        if turn % 200 == 199:
+            print(f"{turn + 1} of {len(questions)} questions, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _draw(*names: str) -> float:
+    return int(hashlib.sha256("\0".join(names).encode()).hexdigest()[:8], 16) / 2**32
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def _grades(path: Path) -> Mapping[str, list[str]]:
+    found = defaultdict(list)
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            if int(row["score"]) > 0:
+                found[row["query-id"]].append(row["corpus-id"])
+    return found
+
+
+# --- the model --------------------------------------------------------------------------------
+
+
+def _fit(rows: Sequence[Row], names: Sequence[str]) -> Model:
+    values, right = _matrix(rows, names), np.array([row.right for row in rows])
+    bias, weights = _logistic(values, right)
+    held_out = _held_out(rows, names)
+    able = np.array([row.able for row in rows])
+    unsure, not_found = (float(np.quantile(held_out[able], share)) for share in (LOST, NOT_SHOWN))
+    natural = ~able & np.array([row.origin != "squad2" for row in rows])
+    risk = (
+        f"below {unsure:.2f} an answer is unsure: of questions with an answer {LOST:.0%}, of those without "
+        f"{np.mean(held_out[natural] >= unsure):.0%} are answered all the same"
+    )
+    counted = ", ".join(f"{sum(row.origin == of.name for row in rows)} of {of.name}" for of in COLLECTIONS)
+    return Model(
+        bias=round(bias, 4),
+        weights={name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)},
+        unsure=round(unsure, 3),
+        not_found=round(not_found, 3),
+        risk=risk,
+        fitted_on=f"questions: {counted}",
+    )
+
+
+def _logistic(values: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
+    model = LogisticRegression(C=0.3, max_iter=1000).fit((values - mean) / spread, right)
+    weights = model.coef_[0] / spread
+    return float(model.intercept_[0] - weights @ mean), weights
+
+
+def _held_out(rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.float64]:
+    """Each question's confidence by a model that has not seen it."""
+    values, right = _matrix(rows, names), np.array([row.right for row in rows])
+    folds = np.arange(len(rows)) % FOLDS
+    told = np.zeros(len(rows))
+    for fold in range(FOLDS):
+        bias, weights = _logistic(values[folds != fold], right[folds != fold])
+        told[folds == fold] = 1 / (1 + np.exp(-(values[folds == fold] @ weights + bias)))
+    return told
+
+
+def _matrix(rows: Iterable[Row], names: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([[row.features[name] for name in names] for row in rows])
+
+
+def _table(rows: Sequence[Row], names: Sequence[str]) -> str:
+    told = _held_out(rows, names)
+    lines = [
+        "| | questions | right | area | refused at 90% answered | calibration error |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for origins in (("squad", "squad2"), ("nq",), ("covid",), ("lfrqa",)):
+        chosen = np.array([row.origin in origins for row in rows])
+        able = np.array([row.able for row in rows])[chosen]
+        right = np.array([row.right for row in rows])[chosen]
+        said = told[chosen]
+        cells = (
+            " and ".join(origins),
+            str(len(said)),
+            f"{right.mean():.2f}",
+            f"{roc_auc_score(able, said):.3f}",
+            f"{np.mean(said[~able] < np.quantile(said[able], 0.1)):.2f}",
+            f"{calibration_error(said, right):.3f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
