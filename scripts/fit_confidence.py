@@ -30,12 +30,13 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from rag import Rag, Settings
-from rag.answers.confidence import SHIPPED, Model, Models, features
+from rag.answers.confidence import SHIPPED, Model, Models, Risk, features
 from rag.evaluation.reliability import calibration_error
 
 PLAIN = ("relevance", "lead", "coverage", "cosine")
 READ = (*PLAIN, "reading", "best_reading")
-LOST, NOT_SHOWN = 0.1, 0.01
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+NOT_SHOWN = 0.01
 FOLDS = 5
 
 
@@ -92,7 +93,7 @@ def main() -> None:
     plain = _fit(rows, PLAIN)
     read = _fit(rows, READ) if all("reading" in row.features for row in rows) else plain
     for name, model, used in (("without a reader", plain, PLAIN), ("with one", read, READ)):
-        print(f"{name}: {model.risk}\n{_table(rows, used)}")
+        print(f"{name}: {[risk.model_dump() for risk in model.risks]}\n{_table(rows, used)}")
     if options.write:
         SHIPPED.write_text(json.dumps(Models(plain=plain, read=read).model_dump(), indent=2) + "\n", "utf-8")
 
@@ -140,7 +141,7 @@ def _opened(options: argparse.Namespace) -> Rag:
     store = settings.store.model_copy(update={"path": options.work / "index"})
     loader = settings.loader.model_copy(update={"max_bytes": 10**9})
     # Nothing is refused: what the confidence is fitted on must not depend on an earlier one.
-    answer = settings.answer.model_copy(update={"unsure": 0.0, "not_found": 0.0})
+    answer = settings.answer.model_copy(update={"unsure_rate": 0.0, "not_found": 0.0})
     rag = Rag(settings.model_copy(update={"store": store, "loader": loader, "answer": answer}))
     rag.ingest(corpus)
     return rag
@@ -197,19 +198,18 @@ def _fit(rows: Sequence[Row], names: Sequence[str]) -> Model:
     bias, weights = _logistic(values, right)
     held_out = _held_out(rows, names)
     able = np.array([row.able for row in rows])
-    unsure, not_found = (float(np.quantile(held_out[able], share)) for share in (LOST, NOT_SHOWN))
     natural = ~able & np.array([row.origin != "squad2" for row in rows])
-    risk = (
-        f"below {unsure:.2f} an answer is unsure: of questions with an answer {LOST:.0%}, of those without "
-        f"{np.mean(held_out[natural] >= unsure):.0%} are answered all the same"
-    )
+    risks = []
+    for share in SHARES:
+        threshold = float(np.quantile(held_out[able], share))
+        answered = float(np.mean(held_out[natural] >= threshold))
+        risks.append(Risk(threshold=round(threshold, 4), unsure=share, answered=round(answered, 3)))
     counted = ", ".join(f"{sum(row.origin == of.name for row in rows)} of {of.name}" for of in COLLECTIONS)
     return Model(
         bias=round(bias, 4),
         weights={name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)},
-        unsure=round(unsure, 3),
-        not_found=round(not_found, 3),
-        risk=risk,
+        not_found=round(float(np.quantile(held_out[able], NOT_SHOWN)), 4),
+        risks=tuple(risks),
         fitted_on=f"questions: {counted}",
     )
 

@@ -74,6 +74,7 @@ HOMES = {
 # Where untrusted input enters: files, environment, services. Inside, values are frozen dataclasses.
 VALIDATES = {
     *ADAPTERS,
+    "answers.confidence",
     "config_errors",
     "parts",
     "settings",

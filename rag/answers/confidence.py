@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +30,36 @@ _LEAST = 1e-4
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+class Risk(BaseModel, frozen=True, extra="forbid"):
+    """unsure: of the questions with an answer the share below the threshold. answered: of those without one
+    the share above it."""
+
+    threshold: Probability
+    unsure: Probability
+    answered: Probability
+
+
 class Model(BaseModel, frozen=True, extra="forbid"):
-    """`unsure` and `not_found`: below these confidences an answer is unsure, or nothing is shown. `risk`
-    says what came of them on questions that were not fitted on."""
+    """`not_found`: below this confidence nothing is shown. `risks`: what a threshold did to questions that
+    were not fitted on."""
 
     bias: float
     weights: Mapping[str, float]
-    unsure: Probability
     not_found: Probability
-    risk: str = ""
+    risks: tuple[Risk, ...]
     fitted_on: str = ""
+
+    def threshold(self, rate: float) -> float:
+        """Below which that share of the questions with an answer is unsure; between two risks a line."""
+        known = [(0.0, 0.0), *((risk.unsure, risk.threshold) for risk in self.risks)]
+        for (low, from_), (high, to) in pairwise(known):
+            if rate <= high:
+                return from_ + (to - from_) * (rate - low) / (high - low)
+        return known[-1][1]
+
+    def at(self, threshold: float) -> Risk:
+        """The known risk that is nearest."""
+        return min(self.risks, key=lambda risk: abs(risk.threshold - threshold))
 
 
 class Models(BaseModel, frozen=True, extra="forbid"):
@@ -49,14 +70,17 @@ class Models(BaseModel, frozen=True, extra="forbid"):
 
 
 class AnswerSettings(BaseModel, frozen=True, extra="forbid"):
-    """unsure: the least confidence of an answer that is given without reserve. not_found: the least at which
-    anything is shown. null takes what was fitted."""
+    """unsure_rate: of questions with an answer the share that may be unsure, as it was on the questions that
+    the confidence was fitted on; it sets the threshold. unsure: the threshold itself, the least confidence
+    of an answer that is given without reserve. not_found: the least at which anything is shown; null takes
+    what was fitted."""
 
+    unsure_rate: Probability = 0.1
     unsure: Probability | None = None
     not_found: Probability | None = None
 
     def build(self) -> Confidence:
-        return Confidence(shipped(), self.unsure, self.not_found)
+        return Confidence(shipped(), self.unsure_rate, self.unsure, self.not_found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +92,30 @@ class Judgement:
 @dataclass(frozen=True, slots=True)
 class Confidence:
     models: Models
+    unsure_rate: float = 0.1
     unsure: float | None = None
     not_found: float | None = None
+
+    def told(self, reads: bool) -> str:
+        """What the threshold did to questions that were not fitted on."""
+        model = self.models.read if reads else self.models.plain
+        risk = model.at(self._least(model))
+        return (
+            f"unsure below {self._least(model):.2f}: of questions without an answer {risk.answered:.0%} get "
+            f"one, of those with one {risk.unsure:.0%} are unsure"
+        )
 
     def judge(self, question: str, passages: Sequence[Passage]) -> Judgement:
         found = features(question, passages)
         model = self.models.read if "reading" in found else self.models.plain
         value = model.bias + sum(weight * found[name] for name, weight in model.weights.items())
         confidence = round(sigmoid(value), 6)
-        unsure = model.unsure if self.unsure is None else self.unsure
+        unsure = self._least(model)
         least = min(unsure, model.not_found) if self.not_found is None else self.not_found
         return Judgement(confidence, _state(confidence, least, unsure))
+
+    def _least(self, model: Model) -> float:
+        return model.threshold(self.unsure_rate) if self.unsure is None else self.unsure
 
 
 def _state(confidence: float, least: float, unsure: float) -> AnswerState:

@@ -97,7 +97,7 @@ def _bare(text: str) -> str:
 
 def instructions(template: str = DEFAULT_TEMPLATE) -> str:
     """What a model is told beside passages and question."""
-    return "\n".join(message.content for message in build_messages("", (), template))
+    return "\n".join(message.content for message in build_messages("question", [_SOME_PASSAGE], template))
 
 
 def build_messages(
@@ -126,8 +126,12 @@ def build_messages(
 
 def check_template(template: str) -> None:
     """Raises what building a prompt from it would raise, so that a broken one fails before a question."""
-    chunk = Chunk("", "", "source", 0, "text", 0, 4, ("heading",), page=1)
-    build_messages("question", [Passage(Candidate(chunk, 1, 1.0), 1.0, 1.0, 1.0, 1)], template)
+    build_messages("question", [_SOME_PASSAGE], template)
+
+
+_SOME_PASSAGE = Passage(
+    Candidate(Chunk("", "", "source", 0, "text", 0, 4, ("heading",), page=1), 1, 1.0), 1.0, 1.0, 1.0, 1
+)
 
 
 def _compile(template: str) -> Template:
