@@ -11,7 +11,7 @@ from support.places import HANDBOOK
 from rag import Rag, Settings
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder, SentenceTransformersSettings
 
-pytest_plugins = ["support.servers.fixtures", "support.commands"]
+pytest_plugins = ["support.servers.fixtures", "support.commands", "support.collection"]
 
 # Before any model library is imported: it reads this once.
 os.environ["HF_HUB_OFFLINE"] = "1"

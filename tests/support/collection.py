@@ -1,10 +1,12 @@
-"""A small collection whose users have words of their own for what its documents say."""
+"""Users with words of their own for what documents say; and a model that knows nothing."""
 
 from __future__ import annotations
 
 import json
 import random
 from pathlib import Path
+
+import pytest
 
 # What users say, and what the documents say for it.
 WORDS = {
@@ -41,3 +43,18 @@ def write_collection(folder: Path, questions: int = 60, seed: int = 0) -> Path:
             lines.write(json.dumps({"_id": f"q{number}", "text": text}) + "\n")
             judged.write(f"q{number}\td{place}\t1\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with it in `shelves`. Indexes of it come beside."""
+    folder = tmp_path_factory.mktemp("training")
+    write_collection(folder / "shelves", questions=80)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from support import tiny  # brings torch, which few tests need
+
+    return tiny.bi_encoder(tmp_path_factory.mktemp("tiny"))

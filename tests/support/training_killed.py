@@ -1,4 +1,4 @@
-"""Run by test_training.py: trains a tiny model and dies by SIGKILL in the middle of a step."""
+"""Run by test_loop.py: trains a tiny model and dies by SIGKILL in the middle of a step."""
 
 from __future__ import annotations
 
