@@ -15,7 +15,7 @@ from support.places import ROOT
 FILES = sorted((ROOT / "rag").rglob("*.py"))
 # From the ground up. A part imports from layers below its own, and within its own folder.
 LAYERS = (
-    "errors types threads markdown",
+    "errors types threads markdown shown",
     "calibration files filters loaders selection services",
     "config_errors feedback models protocols trace",
     "parts",

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from rag.cli import asking, evaluation, indexing, inspecting, training
-from rag.cli.printing import print_json
+from rag.cli.printing import echo, print_json
 from rag.errors import RagError
 
 app = typer.Typer(
@@ -70,7 +70,7 @@ def main() -> None:
 
             print_json(error_json(error))
         else:
-            typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+            echo(f"{type(error).__name__}: {error}", err=True, colour="red")
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has seen enough (`rag status --sources | head`).

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from rag.cli.options import Config, Json, open_rag
-from rag.cli.printing import print_json
+from rag.cli.printing import echo, print_json
 from rag.errors import InputError
 
 NO_ANSWER = 3
@@ -47,7 +47,8 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question from the documents, with numbered citations."""
-    from rag.cli.render import console, render_answer, render_candidates
+    from rag.cli.printing import console
+    from rag.cli.render import render_answer, render_candidates
     from rag.contract import answer_json
     from rag.filters import Where as Filter
 
@@ -73,7 +74,8 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Show the passages for a question, without an answer."""
-    from rag.cli.render import console, render_candidates, render_passages
+    from rag.cli.printing import console
+    from rag.cli.render import render_candidates, render_passages
     from rag.contract import search_json
     from rag.filters import Where as Filter
 
@@ -96,7 +98,8 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Tell at which stage, and why, a document's best passage left the race."""
-    from rag.cli.render import console, render_absence
+    from rag.cli.printing import console
+    from rag.cli.render import render_absence
 
     absence = open_rag(config).why(question, source)
     print_json(asdict(absence)) if as_json else render_absence(console(), absence)
@@ -114,7 +117,8 @@ def feedback(
     as_json: Json = False,
 ) -> None:
     """Keep what you think of an answer, to train with. Without an answer: list what is kept."""
-    from rag.cli.render import console, render_feedback
+    from rag.cli.printing import console
+    from rag.cli.render import render_feedback
 
     if (answer is None) != (good is None) or (note and answer is None):
         raise typer.BadParameter("feedback needs an answer and --good or --bad")
@@ -127,7 +131,7 @@ def feedback(
         print_json({"path": str(rag.feedback_file), "feedback": [asdict(given) for given in found]})
     else:
         render_feedback(console(), found)
-        typer.echo(f"kept in {rag.feedback_file}" if found else f"no feedback in {rag.feedback_file}")
+        echo(f"kept in {rag.feedback_file}" if found else f"no feedback in {rag.feedback_file}")
 
 
 def _read(path: Path) -> bytes:

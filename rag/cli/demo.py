@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from rag.api import Rag
+from rag.cli.printing import console
 from rag.cli.progress import showing_progress
-from rag.cli.render import console, moved_arrow, render_answer, render_report
+from rag.cli.render import moved_arrow, render_answer, render_report
 from rag.files.shipped import handbook
 from rag.protocols import Progress, silent
 from rag.settings import Settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.options import Config, Json, open_rag
-from rag.cli.printing import print_json
+from rag.cli.printing import echo, print_json
 
 if TYPE_CHECKING:
     from rag.api import Rag
@@ -54,7 +54,8 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what the index holds."""
-    from rag.cli.render import console, render_status
+    from rag.cli.printing import console
+    from rag.cli.render import render_status
 
     rag = open_rag(config)
     found, listed = rag.status(), rag.documents() if sources else []
@@ -87,7 +88,7 @@ def remove(
     if as_json:
         print_json({"would_remove" if dry_run else "removed": removed})
     else:
-        typer.echo("\n".join(f"{'would remove' if dry_run else 'removed'} {source}" for source in removed))
+        echo("\n".join(f"{'would remove' if dry_run else 'removed'} {source}" for source in removed))
 
 
 def _confirm(going: Sequence[str], rag: Rag, yes: bool, quiet: bool) -> None:
@@ -95,7 +96,7 @@ def _confirm(going: Sequence[str], rag: Rag, yes: bool, quiet: bool) -> None:
     held = rag.status().documents
     if yes or quiet or len(going) <= max(1, held * _LARGE_SHARE):
         return
-    typer.echo(f"This removes {len(going):,} of {held:,} documents: {', '.join(going[:3])} …", err=True)
+    echo(f"This removes {len(going):,} of {held:,} documents: {', '.join(going[:3])} …", err=True)
     if sys.stdin.isatty():
         typer.confirm("Go on?", abort=True, err=True)
 
@@ -111,7 +112,7 @@ def backup(
     if as_json:
         print_json(asdict(made))
     else:
-        typer.echo(f"{made.path}: {made.documents:,} documents, {made.chunks:,} chunks, {made.bytes:,} bytes")
+        echo(f"{made.path}: {made.documents:,} documents, {made.chunks:,} chunks, {made.bytes:,} bytes")
 
 
 @commands.command()
@@ -129,7 +130,7 @@ def restore(
     if as_json:
         print_json({"chunks": chunks})
     else:
-        typer.echo(f"restored the index: {chunks:,} chunks")
+        echo(f"restored the index: {chunks:,} chunks")
 
 
 @commands.command()
@@ -148,4 +149,4 @@ def rebuild(
     if as_json:
         print_json({"chunks": chunks})
     else:
-        typer.echo(f"rebuilt the index: {chunks:,} chunks")
+        echo(f"rebuilt the index: {chunks:,} chunks")

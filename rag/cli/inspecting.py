@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rag.cli.options import Config, Json, RunConfig, load_settings
-from rag.cli.printing import print_json
+from rag.cli.printing import echo, print_json
 
 commands = typer.Typer()
 
@@ -31,7 +31,8 @@ def run(config: RunConfig, as_json: Json = False) -> None:
 @commands.command()
 def plan(config: RunConfig, as_json: Json = False) -> None:
     """Tell what a run would send to whom, in how many calls, for how much. Sends nothing."""
-    from rag.cli.render import console, render_costs
+    from rag.cli.printing import console
+    from rag.cli.render import render_costs
     from rag.runs.costs import costs_of_run
 
     costs = costs_of_run(load_settings(config))
@@ -55,13 +56,14 @@ def cache(
     if as_json:
         print_json(asdict(found))
     else:
-        typer.echo(f"{found.path}: {found.entries:,} scores, {found.bytes:,} bytes")
+        echo(f"{found.path}: {found.entries:,} scores, {found.bytes:,} bytes")
 
 
 @commands.command("config")
 def show_config(config: Config = None, as_json: Json = False) -> None:
     """Print the resolved settings, and where each value came from."""
-    from rag.cli.render import console, render_settings
+    from rag.cli.printing import console
+    from rag.cli.render import render_settings
     from rag.settings import resolved
 
     rows = list(resolved(load_settings(config), config))
@@ -74,7 +76,8 @@ def show_config(config: Config = None, as_json: Json = False) -> None:
 @commands.command()
 def doctor(config: Config = None, as_json: Json = False) -> None:
     """Check that keys are there, models load, the store can be written, and index and settings agree."""
-    from rag.cli.render import console, render_checks
+    from rag.cli.printing import console
+    from rag.cli.render import render_checks
     from rag.inspection.doctor import examine
 
     checks = examine(load_settings(config))
@@ -93,7 +96,8 @@ def models(
     as_json: Json = False,
 ) -> None:
     """Name every model in use: version, licence, size, hash, training data, what runs it. Loads none."""
-    from rag.cli.render import console, render_models
+    from rag.cli.printing import console
+    from rag.cli.render import render_models
     from rag.inspection.models_in_use import models_in_use
 
     found = models_in_use(load_settings(config))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rag.cli.printing import console
 from rag.protocols import Progress, silent
 
 _VERBS = {
@@ -36,12 +37,11 @@ def showing_progress(quiet: bool) -> Iterator[Progress]:
 
 
 def _bars() -> Iterator[Progress]:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
         tasks = {}
 
         def show(stage: str, done: int, total: int) -> None:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from rag.cli.printing import console
+from rag.shown import in_line
 from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trace
 
 if TYPE_CHECKING:
@@ -27,12 +29,6 @@ _EXCERPT = 160
 _FIGURES = 8
 
 
-def console() -> Console:
-    """No colour codes and no wrapping of paths where the output is not a terminal."""
-    found = Console(highlight=False, soft_wrap=True)
-    return found if found.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
-
-
 def render_report(report: IngestReport) -> None:
     out = console()
     counts = ("new", "changed", "unchanged", "removed")
@@ -40,7 +36,7 @@ def render_report(report: IngestReport) -> None:
         ", ".join(f"{getattr(report, name)} {name}" for name in counts) + f", {len(report.skipped)} skipped"
     )
     for skipped in report.skipped:
-        out.print(f"  [yellow]skipped[/] {escape(skipped.source)}: {escape(skipped.reason)}")
+        out.print(f"  [yellow]skipped[/] {escape(in_line(skipped.source))}: {escape(skipped.reason)}")
     out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
 
 
@@ -82,14 +78,14 @@ def render_candidates(out: Console, trace: Trace) -> None:
             moved_arrow(row.moved),
             f"{row.score:.3f}",
             f"{row.relevance:.3f}",
-            escape(row.source),
+            escape(in_line(row.source)),
             "[green]kept[/]" if row.kept else escape(row.reason),
         )
     out.print(table)
 
 
 def render_absence(out: Console, absence: Absence) -> None:
-    out.print(f"[cyan]{escape(absence.source)}[/]: {absence.stage}")
+    out.print(f"[cyan]{escape(in_line(absence.source))}[/]: {absence.stage}")
     out.print(Text(absence.reason))
     if absence.row is not None:
         row = absence.row
@@ -148,7 +144,7 @@ def render_status(out: Console, status: Status, sources: Sequence[str]) -> None:
     for key, value in asdict(status).items():
         out.print(f"{key:<12} {escape(str(value)) if not isinstance(value, int) else f'{value:,}'}")
     for source in sources:
-        out.print(f"  {escape(source)}")
+        out.print(f"  {escape(in_line(source))}")
 
 
 def render_settings(out: Console, rows: Iterable[tuple[str, Any, str]]) -> None:
@@ -212,7 +208,7 @@ def _citation(citation: Citation) -> str:
 
 
 def _place(source: str, page: int | None, heading: str | None) -> str:
-    return ", ".join([source, *([f"page {page}"] if page else []), *([heading] if heading else [])])
+    return ", ".join([in_line(source), *([f"page {page}"] if page else []), *([heading] if heading else [])])
 
 
 def rerank_line(rerank: RerankTrace) -> str:

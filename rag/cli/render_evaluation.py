@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rag.cli.render import console
+from rag.cli.printing import console
 from rag.evaluation.calibrate import CalibrationSummary
 from rag.evaluation.compare import ComparisonSummary, CorrectedGain
 from rag.evaluation.drafting import DraftsSummary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.text import Text
 
-from rag.cli.render import console
+from rag.cli.printing import console
 from rag.training.plan import Plan
 from rag.training.trained import TrainedSummary
 

@@ -11,6 +11,7 @@ from typing import Any
 from rag.runs.line import AnswerLine
 from rag.runs.questions import AskedQuestion
 from rag.runs.run_file import RunFile
+from rag.shown import shown
 
 
 def report_html(run: RunFile, questions: Sequence[AskedQuestion], answers: Sequence[AnswerLine]) -> str:
@@ -27,6 +28,7 @@ def render(template: str, **values: Any) -> str:
         loader=PackageLoader("rag"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: shown(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

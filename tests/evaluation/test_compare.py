@@ -68,9 +68,7 @@ def test_several_arms_are_corrected_together() -> None:
         (line("q001", status="late"), "1 × late"),
     ],
 )
-def test_an_arm_with_a_mishap_is_refused_and_the_others_compared(
-    broken: AnswerLine, said: str
-) -> None:
+def test_an_arm_with_a_mishap_is_refused_and_the_others_compared(broken: AnswerLine, said: str) -> None:
     whole = [line(f"q{i:03}", after=with_relevant_at(1)) for i in range(3)]
     arms: list[Evaluation] = [
         evaluation(whole, "a.yaml"),

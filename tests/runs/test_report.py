@@ -142,3 +142,9 @@ def test_light_and_dark_and_small_screens_are_served() -> None:
     html, _ = page(an_answer())
     assert "prefers-color-scheme: dark" in html
     assert "width=device-width" in html
+
+
+def test_nothing_on_the_page_steers_the_direction_of_text_or_a_terminal() -> None:
+    html, _ = page(an_answer(text="red\x1b[2J \u202egnp.exe\x9b31m drawer [1]"), text="Why\x1b]0;t\x07?")
+    assert "red\\x1b[2J \\u202egnp.exe" in html
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", html)
