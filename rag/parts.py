@@ -106,7 +106,16 @@ class Connection(PartSettings, frozen=True):
         )
 
 
-class OpenAIConnection(Connection, frozen=True):
+class ModelConnection(Connection, frozen=True):
+    """To a service that runs a model."""
+
+    model: str
+
+    def hosted_model(self) -> HostedModel:
+        return HostedModel(self.model, self.sends_to(), self.provider.lower())
+
+
+class OpenAIConnection(ModelConnection, frozen=True):
     """OpenAI, or any server that speaks its protocol."""
 
     provider: ClassVar[str] = "OpenAI"

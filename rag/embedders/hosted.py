@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 
 from rag.embedders.base import EmbedderSettings
 from rag.errors import InputError
-from rag.parts import Connection, HostedModel
+from rag.parts import ModelConnection
 from rag.services.account import Account
 from rag.types import EmbedderCard, PassageVectors, QuestionVectors
 
@@ -32,7 +32,7 @@ class Limits:
     tokens: int
 
 
-class HostedEmbedderSettings(EmbedderSettings, Connection, frozen=True):
+class HostedEmbedderSettings(EmbedderSettings, ModelConnection, frozen=True):
     """A model is known by its name: the same name at another base_url is taken for the same vectors.
 
     known: the length of a model's vectors, by its name.
@@ -40,12 +40,8 @@ class HostedEmbedderSettings(EmbedderSettings, Connection, frozen=True):
 
     known: ClassVar[Mapping[str, int]] = {}
 
-    model: str
     dimensions: PositiveInt | None = None
     window: PositiveInt = 512
-
-    def hosted_model(self) -> HostedModel:
-        return HostedModel(self.model, self.sends_to(), self.provider.lower())
 
     def longest(self) -> int:
         return self.window

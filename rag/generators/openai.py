@@ -17,7 +17,7 @@ from rag.answers.prompt import (
     is_refusal,
 )
 from rag.generators.base import GeneratorSettings
-from rag.parts import HostedModel, OpenAIConnection, Parts
+from rag.parts import OpenAIConnection, Parts
 from rag.services.openai import OpenAIClient, openai_errors
 from rag.types import Passage, Question, Reply
 
@@ -41,9 +41,6 @@ class OpenAIGeneratorSettings(GeneratorSettings, OpenAIConnection, frozen=True):
     max_tokens: PositiveInt = 600
     template: str | None = None
     stream_usage: bool = True
-
-    def hosted_model(self) -> HostedModel:
-        return HostedModel(self.model, self.sends_to(), self.provider.lower())
 
     def most_tokens(self) -> int:
         return self.max_tokens

@@ -23,7 +23,7 @@ class Status:
 
 
 def read_status(parts: Assembly) -> Status:
-    """Reads the catalog alone: no model, no Chroma."""
+    """Reads the catalog alone: no model, no vectors."""
     folder = parts.settings.store.path
     catalog = parts.index.catalog
     documents, chunks = catalog.counts()
@@ -32,16 +32,16 @@ def read_status(parts: Assembly) -> Status:
         documents=documents,
         chunks=chunks,
         text_bytes=catalog.text_bytes(),
-        bytes=sum(map(_size, _files(folder))),
+        bytes=sum(map(_size, _files(folder, parts.settings.store.inside))),
         fingerprint=catalog.meta("fingerprint"),
         generation=int(catalog.meta("generation") or 1),
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, vectors: str) -> Iterator[Path]:
     """The index's own: another one may lie in a folder below."""
     yield from folder.glob("catalog.sqlite*")
-    for part in ("chroma", "lexical"):
+    for part in filter(None, ("lexical", vectors)):
         yield from (folder / part).rglob("*")
 
 

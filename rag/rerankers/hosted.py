@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rag.errors import InputError
-from rag.parts import Connection, HostedModel
+from rag.parts import ModelConnection
 from rag.rerankers.base import CallStyle, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.services.http import Endpoint
@@ -21,19 +21,23 @@ Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Index = Annotated[int, Field(strict=True, ge=0)]
 
 
-class HostedSettings(RerankerSettings, Connection, frozen=True):
+class HostedSettings(RerankerSettings, ModelConnection, frozen=True):
     """documents_per_call: fewer make a deadline's partial result finer, and more calls."""
 
-    model: str
     timeout_s: PositiveFloat = 10.0
     documents_per_call: PositiveInt = 1000
     parallel: PositiveInt = 4
 
-    def hosted_model(self) -> HostedModel:
-        return HostedModel(self.model, self.sends_to(), self.provider.lower())
-
     def call_style(self) -> CallStyle:
         return CallStyle(self.documents_per_call, self.parallel, self.retries, cached=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a service answered, in any order, and what it billed."""
+
+    results: Sequence[tuple[int, float]]
+    tokens: int = 0
 
 
 class Result(BaseModel):
@@ -45,12 +49,19 @@ class Usage(BaseModel):
     total_tokens: NonNegativeInt = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """What a service answered, in any order, and what it billed."""
+class Reply(BaseModel):
+    """As most services answer."""
 
-    results: Sequence[tuple[int, float]]
-    tokens: int = 0
+    results: list[Result]
+    usage: Usage | None = None
+
+    def ranked(self) -> Ranked:
+        tokens = self.usage.total_tokens if self.usage else 0
+        return Ranked([(result.index, result.relevance_score) for result in self.results], tokens)
+
+
+def ranked(reply: Any) -> Ranked:
+    return Reply.model_validate(reply).ranked()
 
 
 class HostedReranker:

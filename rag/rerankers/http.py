@@ -16,16 +16,7 @@ from rag.calibration import Transform, log_odds
 from rag.errors import InputError
 from rag.parts import Parts
 from rag.rerankers.base import CallStyle
-from rag.rerankers.hosted import (
-    HostedReranker,
-    HostedSettings,
-    Index,
-    Ranked,
-    Result,
-    Score,
-    Usage,
-    texts,
-)
+from rag.rerankers.hosted import HostedReranker, HostedSettings, Index, Ranked, Score, ranked, texts
 from rag.services.account import Address
 from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question, RerankerCard, Scores
@@ -91,14 +82,12 @@ class HttpRerankerSettings(HostedSettings, frozen=True):
     def ranked(self, place: str, reply: Any) -> Ranked:
         if self.shape == "tei":
             rows = _TEI_REPLY.validate_python(reply)
-            results, tokens = [(row.index, row.score) for row in rows], 0
+            found = Ranked([(row.index, row.score) for row in rows])
         else:
-            read = _Reply.model_validate(reply)
-            results = [(row.index, row.relevance_score) for row in read.results]
-            tokens = read.usage.total_tokens if read.usage else 0
+            found = ranked(reply)
         if (self.scores or _HABITS[self.shape].scores) == "probability":
-            results = [(index, _logit(score, place)) for index, score in results]
-        return Ranked(results, tokens)
+            found = replace(found, results=[(i, _logit(score, place)) for i, score in found.results])
+        return found
 
     def room(self, question: str, place: str) -> int | None:
         """Bytes of a passage that the window leaves beside the question; None: the server sees to it."""
@@ -146,11 +135,6 @@ def _logit(probability: float, place: str) -> float:
     if not 0.0 <= probability <= 1.0:
         raise ValueError(f"the score {probability:g} is no probability: set {place}.scores to logit")
     return log_odds(probability, _NEAREST_TO_CERTAIN)
-
-
-class _Reply(BaseModel):
-    results: list[Result]
-    usage: Usage | None = None
 
 
 class _TeiRow(BaseModel):

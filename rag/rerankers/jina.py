@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, PositiveInt
+from pydantic import PositiveInt
 
 from rag.errors import InputError
 from rag.parts import Parts
 from rag.rerankers.base import CallStyle
-from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
+from rag.rerankers.hosted import HostedReranker, HostedSettings, ranked, texts
 from rag.types import Chunk, RerankerCard
 
 # They judge each document by itself, so that a list may be cut into several calls.
@@ -48,7 +48,7 @@ class JinaSettings(HostedSettings, frozen=True):
             self.endpoint(parts.place),
             "/rerank",
             partial(self._body, parts.place),
-            _ranked,
+            ranked,
         )
 
     def _is_listwise(self) -> bool:
@@ -67,13 +67,3 @@ class JinaSettings(HostedSettings, frozen=True):
             "top_n": len(chunks),
             "return_documents": False,
         }
-
-
-class _Reply(BaseModel):
-    results: list[Result]
-    usage: Usage = Usage()
-
-
-def _ranked(reply: Any) -> Ranked:
-    read = _Reply.model_validate(reply)
-    return Ranked([(r.index, r.relevance_score) for r in read.results], read.usage.total_tokens)

@@ -6,13 +6,13 @@ Its scores are no probabilities: the best of its own example is 0.3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, PositiveInt
+from pydantic import PositiveInt
 
 from rag.parts import Parts
 from rag.rerankers.fields import named
-from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
+from rag.rerankers.hosted import HostedReranker, HostedSettings, ranked, texts
 from rag.types import Chunk, RerankerCard
 
 
@@ -27,7 +27,7 @@ class TogetherSettings(HostedSettings, frozen=True):
 
     def build(self, parts: Parts) -> HostedReranker:
         return HostedReranker(
-            RerankerCard("together", self.model), self.endpoint(parts.place), "/rerank", self._body, _ranked
+            RerankerCard("together", self.model), self.endpoint(parts.place), "/rerank", self._body, ranked
         )
 
     def _body(self, question: str, chunks: Sequence[Chunk]) -> dict[str, object]:
@@ -38,14 +38,3 @@ class TogetherSettings(HostedSettings, frozen=True):
         names = self.fields if "text" in self.fields else (*self.fields, "text")
         documents = [{**dict.fromkeys(names, ""), **named(chunk, self.fields)} for chunk in chunks]
         return body | {"documents": documents, "rank_fields": list(names)}
-
-
-class _Reply(BaseModel):
-    results: list[Result]
-    usage: Usage | None = None
-
-
-def _ranked(reply: Any) -> Ranked:
-    read = _Reply.model_validate(reply)
-    tokens = read.usage.total_tokens if read.usage else 0
-    return Ranked([(r.index, r.relevance_score) for r in read.results], tokens)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, PositiveInt
+from pydantic import Field, PositiveInt
 
 from rag.parts import Parts
-from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Result, Usage, texts
+from rag.rerankers.hosted import HostedReranker, HostedSettings, Ranked, Reply, Result, texts
 from rag.types import Chunk, RerankerCard
 
 
@@ -39,11 +39,9 @@ class VoyageSettings(HostedSettings, frozen=True):
         }
 
 
-class _Reply(BaseModel):
-    data: list[Result]
-    usage: Usage = Usage()
+class _Reply(Reply):
+    results: list[Result] = Field(alias="data")
 
 
 def _ranked(reply: Any) -> Ranked:
-    read = _Reply.model_validate(reply)
-    return Ranked([(r.index, r.relevance_score) for r in read.data], read.usage.total_tokens)
+    return _Reply.model_validate(reply).ranked()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from rag.parts import PartSettings
 
 
 class StoreSettings(PartSettings, frozen=True):
-    """`path` is the folder of the index: catalog and lexical index lie in it, wherever the vectors are."""
+    """`path` is the folder of the index: catalog and lexical index lie in it, wherever the vectors are.
+    inside: the folder in it that holds the vectors, if they are there."""
+
+    inside: ClassVar[str] = ""
 
     path: Path = Path(".rag")
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from weakref import finalize
 
 import numpy as np
@@ -47,6 +47,8 @@ class _ChromaSettings(StoreSettings, frozen=True):
 
 
 class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
+    inside: ClassVar[str] = "chroma"
+
     kind: Literal["embedded"] = "embedded"
 
     def build(self) -> ChromaStore:
