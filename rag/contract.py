@@ -7,6 +7,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from rag.answers.citations import uri
 from rag.types import Answer, IngestReport, Passage, SearchResult
 
 
@@ -66,4 +67,6 @@ def _passage(passage: Passage) -> dict[str, Any]:
         "headings": list(chunk.headings),
         "metadata": dict(chunk.metadata),
         "rank": passage.rank,
+        "also": list(passage.candidate.also),
+        "uri": uri(chunk),
     }

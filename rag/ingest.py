@@ -225,6 +225,8 @@ class Ingestor:
         if cut.is_new and self._is_taken(document, group):
             refused.append(Skipped(document.source, "a document of another file has this very name"))
             return
+        tally.furniture += document.furniture
+        tally.furnished += document.furniture > 0
         tally.new += cut.is_new
         tally.changed += not cut.is_new
         group.add(cut.entry)
@@ -375,6 +377,8 @@ class _Tally:
     removed: int = 0
     chunks: int = 0
     embedded: int = 0
+    furniture: int = 0
+    furnished: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
     def report(self, seconds: float) -> IngestReport:
@@ -387,6 +391,8 @@ class _Tally:
             chunks=self.chunks,
             embedded=self.embedded,
             seconds=round(seconds, 3),
+            furniture=self.furniture,
+            furnished=self.furnished,
         )
 
 

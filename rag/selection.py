@@ -43,11 +43,30 @@ def select(passages: Sequence[Passage], rule: Rule) -> Selection:
     dropped: list[Dropped] = []
     best = max((passage.relevance for passage in passages), default=0.0)
     for passage in passages:
-        if reason := _reason_against(passage, kept, best, rule):
+        if rule.duplicates is not None and (at := _place_of_copy(passage, kept)) is not None:
+            kept[at] = _with_source(kept[at], passage)
+            dropped.append(Dropped(passage, _repeating(kept[at])))
+        elif reason := _reason_against(passage, kept, best, rule):
             dropped.append(Dropped(passage, reason))
         else:
             kept.append(passage)
     return Selection(tuple(arrange(kept, rule.order)), tuple(dropped))
+
+
+def _place_of_copy(passage: Passage, kept: Sequence[Passage]) -> int | None:
+    words = passage.chunk.text.split()
+    return next((at for at, other in enumerate(kept) if other.chunk.text.split() == words), None)
+
+
+def _repeating(other: Passage) -> str:
+    return f"repeats the passage of rank {other.rank} ({other.chunk.source})"
+
+
+def _with_source(passage: Passage, copy: Passage) -> Passage:
+    """The passage, which knows that it stands in another place as well."""
+    sources = dict.fromkeys([*passage.candidate.also, copy.chunk.source, *copy.candidate.also])
+    also = tuple(source for source in sources if source != passage.chunk.source)
+    return replace(passage, candidate=replace(passage.candidate, also=also))
 
 
 def arrange(passages: Sequence[Passage], order: Order) -> list[Passage]:
@@ -69,7 +88,7 @@ def _reason_against(passage: Passage, kept: Sequence[Passage], best: float, rule
     if reason := _reason_by_relevance(passage.relevance, len(kept), best, threshold, rule):
         return reason
     if rule.duplicates is not None and (twin := _twin(passage, kept, rule.duplicates)):
-        return f"repeats the passage of rank {twin.rank} ({twin.chunk.source})"
+        return _repeating(twin)
     if kept and _tokens([*kept, passage]) > rule.budget:
         return f"over the prompt's budget of {rule.budget} tokens"
     return ""

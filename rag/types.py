@@ -158,7 +158,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chunk that the first stage proposes. `rank` counts from 1 in the fused order."""
+    """A chunk that the first stage proposes. `rank` counts from 1 in the fused order.
+
+    `also`: where else the passage stands word for word.
+    """
 
     chunk: Chunk
     rank: int
@@ -166,6 +169,7 @@ class Candidate:
     dense_rank: int | None = None
     lexical_rank: int | None = None
     evidence: Evidence = Evidence()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +439,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did, counted in documents. `embedded` counts texts sent to the embedder."""
+    """What an ingest did, counted in documents. `embedded` counts texts sent to the embedder, `furniture`
+    the lines that were left out of `furnished` documents since they are no content of their own."""
 
     new: int
     changed: int
@@ -445,3 +450,5 @@ class IngestReport:
     chunks: int
     embedded: int
     seconds: float
+    furniture: int = 0
+    furnished: int = 0

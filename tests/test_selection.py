@@ -42,6 +42,13 @@ def test_what_other_rules_drop_does_not_use_up_top_k() -> None:
     assert names(selection.kept) == ["0.md", "other.md"]
 
 
+def test_passages_equal_word_for_word_are_one_that_names_all_its_sources() -> None:
+    text = "one and the same text here"
+    copies = [passage(0.9 - i / 100, text, f"{i}.md", rank=i + 1) for i in range(3)]
+    (kept,) = select(copies, replace(ALL, top_k=2, duplicates=0.9)).kept
+    assert (kept.chunk.source, kept.candidate.also) == ("0.md", ("1.md", "2.md"))
+
+
 # --- how relevant --------------------------------------------------------------------------
 
 

@@ -37,6 +37,8 @@ def render_report(report: IngestReport) -> None:
     )
     for skipped in report.skipped:
         out.print(f"  [yellow]skipped[/] {escape(in_line(skipped.source))}: {escape(skipped.reason)}")
+    if report.furniture:
+        out.print(f"furniture: {report.furniture:,} lines in {report.furnished:,} documents left out")
     out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
 
 
@@ -46,7 +48,7 @@ def render_answer(out: Console, answer: Answer) -> None:
         out.print(Text(answer.notice, style="dim"))
     if answer.citations:
         out.print()
-    for line in dict.fromkeys(_citation(citation) for citation in answer.citations):
+    for line in dict.fromkeys(_citation(citation, answer.passages) for citation in answer.citations):
         out.print(line)
     if answer.passages:
         out.print()
@@ -191,7 +193,7 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
 def place(passage: Passage) -> str:
     """Where a passage stands: source, page or heading."""
     chunk = passage.chunk
-    return _place(chunk.source, chunk.page, " › ".join(chunk.headings))
+    return _place(chunk.source, chunk.page, " › ".join(chunk.headings)) + _elsewhere(passage.candidate.also)
 
 
 def moved_arrow(moved: int) -> str:
@@ -200,11 +202,17 @@ def moved_arrow(moved: int) -> str:
     return f"[green]↑{moved:>2}[/]" if moved > 0 else f"[red]↓{-moved:>2}[/]"
 
 
-def _citation(citation: Citation) -> str:
+def _citation(citation: Citation, passages: Sequence[Passage]) -> str:
     flag = "" if citation.status == "ok" else f"  [red]{citation.status}[/]"
     if citation.source is None:
         return f"\\[{citation.marker}]{flag}"
-    return f"\\[{citation.marker}] {escape(_place(citation.source, citation.page, citation.heading))}{flag}"
+    also = passages[citation.marker - 1].candidate.also
+    where = _place(citation.source, citation.page, citation.heading) + _elsewhere(also)
+    return f"\\[{citation.marker}] {escape(where)}{flag}"
+
+
+def _elsewhere(also: Sequence[str]) -> str:
+    return f" (also in {', '.join(also)})" if also else ""
 
 
 def _place(source: str, page: int | None, heading: str | None) -> str:

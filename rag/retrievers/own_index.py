@@ -16,7 +16,7 @@ from rag.index.fusion import reciprocal_rank_fusion
 from rag.index.index import Generation, Index
 from rag.retrievers.base import RetrieverSettings
 from rag.threads.one_a_core import in_turn
-from rag.types import Candidate, Evidence, Floats, Hit, Question
+from rag.types import Candidate, Chunk, Evidence, Floats, Hit, Question
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -77,9 +77,11 @@ class IndexRetriever:
         lexical = asked.best(n) if self._mode != "dense" else ()
         standing = self._index.catalog.standing([hit.id for hit in (*dense, *lexical)])
         dense_ids, lexical_ids = (self._visible(hits, standing) for hits in (dense, lexical))
-        fused = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)[: self._top_n]
+        everything = reciprocal_rank_fusion([dense_ids, lexical_ids], self._rrf_k)
+        chunks = self._index.catalog.chunks([id_ for id_, _ in everything])
+        also = _copies([chunks[id_] for id_, _ in everything])
+        fused = [(id_, score) for id_, score in everything if id_ in also][: self._top_n]
         ids = [id_ for id_, _ in fused]
-        chunks = self._index.catalog.chunks(ids)
         evidence = self._evidence(asked, ids, dense, lexical)
         return [
             Candidate(
@@ -89,6 +91,7 @@ class IndexRetriever:
                 dense_rank=_rank(id_, dense_ids),
                 lexical_rank=_rank(id_, lexical_ids),
                 evidence=evidence[id_],
+                also=also[id_],
             )
             for rank, (id_, score) in enumerate(fused, start=1)
         ]
@@ -125,6 +128,17 @@ class IndexRetriever:
                 near = get_close_matches(key, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known[:20])}"
                 raise InputError(f"no document has the metadata key {key!r}: {hint}")
+
+
+def _copies(chunks: Sequence[Chunk]) -> dict[str, tuple[str, ...]]:
+    """Of passages that read the same the first alone, with the sources of the others."""
+    firsts: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        firsts.setdefault(chunk.reading, []).append(chunk)
+    return {
+        first.id: tuple(dict.fromkeys(other.source for other in others if other.source != first.source))
+        for first, *others in firsts.values()
+    }
 
 
 def _rank(id_: str, ids: Sequence[str]) -> int | None:

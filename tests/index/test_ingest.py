@@ -231,7 +231,8 @@ def test_two_documents_with_the_same_text_share_one_embedding(shelf: Shelf) -> N
         shelf.write(f"docs/{name}.txt", "The dome opens at dusk.")
     report = shelf.ingest()
     assert (report.chunks, report.embedded, len(shelf.rows("embeddings"))) == (2, 1, 1)
-    assert {c.chunk.source for c in shelf.open().retrieve("dome")} == {"docs/a.txt", "docs/b.txt"}
+    (found,) = shelf.open().retrieve("dome")
+    assert {found.chunk.source, *found.also} == {"docs/a.txt", "docs/b.txt"}
 
 
 # --- files of many documents ----------------------------------------------------------------------
@@ -287,3 +288,10 @@ def test_more_passages_than_chroma_takes_at_once_go_in(tmp_path: Path) -> None:
     assert opened.texts("Line number 599 of the long log.", "dense", 1) == [
         "Line number 599 of the long log."
     ]
+
+
+def test_what_was_left_out_of_documents_is_counted(shelf: Shelf) -> None:
+    shelf.write("docs/a.html", "<nav><ul><li>Home<li>Up</ul></nav><p>The dome opens at dusk.</p>")
+    shelf.write("docs/b.html", "<p>The dome closes at dawn.</p>")
+    report = shelf.ingest()
+    assert (report.furniture, report.furnished) == (2, 1)
