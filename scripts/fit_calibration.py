@@ -26,7 +26,7 @@ import numpy as np
 import yaml
 
 from rag.calibration import Calibration
-from rag.evaluation.candidates import Judged, judged
+from rag.evaluation.candidates import Judged, judge_questions
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.evaluate import open_for
 from rag.evaluation.fitting import fit
@@ -137,7 +137,7 @@ def _read(name: str, collections: dict[str, Dataset], work: Path) -> list[Judged
 def _judged(data: Dataset, work: Path) -> list[Judged]:
     rag = open_for(Settings(), data, work, silent)
     named = naming((source for source, _ in rag.assembly.index.catalog.sources()), data.judged)
-    return list(judged(rag.pipeline, data, named, silent))
+    return list(judge_questions(rag.pipeline, data, named, silent))
 
 
 def _small(own: Dataset, number: int, work: Path) -> Dataset:

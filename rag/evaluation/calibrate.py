@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from rag.calibration import Calibration
 from rag.errors import InputError
-from rag.evaluation.candidates import Judged, judged, usable
+from rag.evaluation.candidates import Judged, judge_questions, usable
 from rag.evaluation.crossvalidation import Fitting, HeldOut, hold_out
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
-from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, platt, rounded, straighten
+from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, platt, round_off, straighten
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import naming
 from rag.evaluation.reliability import Bin, bins, calibration_error, log_loss
@@ -78,7 +78,7 @@ def calibrate(
     pipeline = rag.pipeline
     named = naming((source for source, _ in rag.assembly.index.catalog.sources()), dataset.judged)
     # A reranker may cost money: each candidate is scored once for all that follows.
-    rows = [row for row in judged(pipeline, dataset, named, progress) if len(row.relevant)]
+    rows = [row for row in judge_questions(pipeline, dataset, named, progress) if len(row.relevant)]
     _check(rows, dataset)
     current, ways = pipeline.calibration, _ways(rows)
     configured = [HeldOut(current.logits(r.features), current.relevances(r.features)) for r in rows]
@@ -91,7 +91,7 @@ def calibrate(
     )
     proposal = propose(asked, wish, settings.reranker.top_k)
     fitted = replace(
-        rounded(ways[chosen](rows)),
+        round_off(ways[chosen](rows)),
         transform=current.transform,
         fitted_on=_describe(len(rows), dataset),
         threshold=round(proposal.threshold, 4),

@@ -36,7 +36,7 @@ class Judged:
     ranks: bool = True
 
 
-def whole(scores: Scores) -> Scores:
+def check_whole(scores: Scores) -> Scores:
     """As they came from one reranker that scored all: what another has scored is on another scale."""
     if scores.status in ("late", "degraded") or len(set(scores.by)) > 1:
         told = scores.reason or "a cascade"
@@ -55,7 +55,7 @@ def judge_question(
     grades: Mapping[str, int],
 ) -> Judged:
     candidates = pipeline.retrieve(question)
-    scores = whole(pipeline.reranker.score(question, candidates)) if candidates else None
+    scores = check_whole(pipeline.reranker.score(question, candidates)) if candidates else None
     values = scores.values if scores else ()
     documents = [document(candidate.chunk.source) for candidate in candidates]
     features = feature_rows(pipeline.calibration, values, candidates)
@@ -88,7 +88,9 @@ def judged_row(
     )
 
 
-def judged(pipeline: Pipeline, dataset: Dataset, named: Naming, progress: Progress) -> Iterator[Judged]:
+def judge_questions(
+    pipeline: Pipeline, dataset: Dataset, named: Naming, progress: Progress
+) -> Iterator[Judged]:
     """The questions of which it is known whether and where they are answered."""
     known = [q for q in dataset.questions if q.labelled or q.can_be_answered is False]
     encoded = pipeline.encode_many([question.text for question in known])

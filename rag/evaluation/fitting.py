@@ -82,7 +82,7 @@ def straighten(fitted: Calibration, rows: Sequence[Judged]) -> Calibration:
     return replace(fitted, isotonic=tuple(corners))
 
 
-def rounded(fitted: Calibration) -> Calibration:
+def round_off(fitted: Calibration) -> Calibration:
     """As it will be written, so that what was measured is what is used."""
     corners = [(round(x, _DIGITS), round(y, _DIGITS + 2)) for x, y in fitted.isotonic]
     return replace(

@@ -58,7 +58,7 @@ class Scored:
     @property
     def candidates(self) -> list[CandidateTrace]:
         """Best first; none where the question failed."""
-        return ranked(self.line, "rerank_rank")
+        return sort_candidates(self.line, "rerank_rank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +153,13 @@ def score(
     )
 
 
-def ranked(line: AnswerLine, rank: Rank) -> list[CandidateTrace]:
+def sort_candidates(line: AnswerLine, rank: Rank) -> list[CandidateTrace]:
     return sorted(line.trace.candidates, key=attrgetter(rank))
 
 
 def rank_documents(line: AnswerLine, rank: Rank, named: Naming) -> list[str]:
     """The documents in the order of this rank, each by its best passage."""
-    return by_document(named.document(row.source) for row in ranked(line, rank))
+    return by_document(named.document(row.source) for row in sort_candidates(line, rank))
 
 
 def _explain_stand_in(line: AnswerLine) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.calibration import Calibration
-from rag.evaluation.candidates import Judged, feature_rows, judged_row, usable, whole
+from rag.evaluation.candidates import Judged, check_whole, feature_rows, judged_row, usable
 from rag.evaluation.dataset import Dataset, LabelledQuestion
 from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, rescale
 from rag.evaluation.metrics import by_document, mean, score_rankings
@@ -102,7 +102,7 @@ def look_up(
     return found
 
 
-def fits(known: Sequence[Known], arm: Arm) -> dict[str, Calibration]:
+def fit_ways(known: Sequence[Known], arm: Arm) -> dict[str, Calibration]:
     """The ways to weigh evidence beside the reranker's score, and what each makes of these questions."""
     rows = [row for one in known if len((row := _judged(one, arm)).relevant)]
     if not _ranks(known, arm) or not any(row.relevant.any() for row in rows):
@@ -121,7 +121,7 @@ def fits(known: Sequence[Known], arm: Arm) -> dict[str, Calibration]:
     return ways
 
 
-def ranked(one: Known, arm: Arm, fitted: Calibration, mode: Mode, depth: int, rrf_k: int) -> list[int]:
+def rank_known(one: Known, arm: Arm, fitted: Calibration, mode: Mode, depth: int, rrf_k: int) -> list[int]:
     """As `rag.second_stage.rank` would rank: by the logit, and where it ties by the first stage's place."""
     order = one.order(mode, depth, rrf_k)
     if not order or arm.name == "none":
@@ -145,7 +145,7 @@ def trials(
             for name, fitted in ways[arm.name].items():
                 rankings = {
                     one.question.id: by_document(
-                        one.documents[i] for i in ranked(one, arm, fitted, mode, depth, rrf_k)
+                        one.documents[i] for i in rank_known(one, arm, fitted, mode, depth, rrf_k)
                     )
                     for one in labelled
                 }
@@ -204,7 +204,7 @@ def _known(
     places = {candidate.chunk.id: i for i, candidate in enumerate(union)}
     features = {}
     for arm in arms:
-        values = whole(arm.reranker.score(encoded, union)).values if union else ()
+        values = check_whole(arm.reranker.score(encoded, union)).values if union else ()
         features[arm.name] = feature_rows(arm.calibration, values, union)
     return Known(
         question,

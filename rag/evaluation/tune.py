@@ -16,12 +16,22 @@ from rag.errors import InputError
 from rag.evaluation.answers import AnswersSummary
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import evaluate, open_for
-from rag.evaluation.fitting import rounded
+from rag.evaluation.fitting import round_off
 from rag.evaluation.metrics import Scores
 from rag.evaluation.naming import naming
 from rag.evaluation.scoring import Evaluation, Options
 from rag.evaluation.statistics import Difference, difference
-from rag.evaluation.trials import Arm, Known, Trial, fits, front, look_up, measure_times, ranked, trials
+from rag.evaluation.trials import (
+    Arm,
+    Known,
+    Trial,
+    fit_ways,
+    front,
+    look_up,
+    measure_times,
+    rank_known,
+    trials,
+)
 from rag.evaluation.verdict import Verdict, judge
 from rag.protocols import Progress
 from rag.rerankers import AnyRerankerSettings
@@ -87,7 +97,7 @@ def tune(
     arms = [_arm(name, rag, reranker) for name, reranker in choices.items()]
     index, pipeline = rag.assembly.index, rag.pipeline
     known = look_up(pipeline, index, arms, train, named, progress)
-    ways = {arm.name: fits(known, arm) for arm in arms}
+    ways = {arm.name: fit_ways(known, arm) for arm in arms}
     times = measure_times(pipeline, index, arms, train.questions)
     tried = trials(known, arms, ways, times, options.k)
     best = front(tried)
@@ -229,7 +239,7 @@ class _Cuts:
 
     def _row(self, one: Known, trial: Trial) -> tuple[list[float], list[str], set[str]]:
         arm, fitted = self.arms[trial.reranker], self.ways[trial.reranker][trial.evidence]
-        order = ranked(one, arm, fitted, trial.mode, trial.depth, trial.rrf_k)
+        order = rank_known(one, arm, fitted, trial.mode, trial.depth, trial.rrf_k)
         relevance = fitted.relevances(one.features[arm.name][order]).tolist()
         wanted = {name for name, grade in one.question.relevant.items() if grade > 0}
         return relevance, [one.documents[i] for i in order], wanted
@@ -342,7 +352,7 @@ class _Writer:
         retriever = settings.retriever.model_copy(update={"kind": trial.mode})
         assembly = Rag(settings.model_copy(update={"reranker": reranker, "retriever": retriever})).assembly
         fitted = replace(
-            rounded(self.ways[trial.reranker][trial.evidence]),
+            round_off(self.ways[trial.reranker][trial.evidence]),
             transform=assembly.pipeline.calibration.transform,
             fitted_on=f"{len(self.train.questions)} questions of {self.train.name}",
         )

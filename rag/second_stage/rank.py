@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from rag.calibration import Calibration
-from rag.errors import ModelError
 from rag.protocols import Reranker
 from rag.second_stage.fitted import without_evidence
 from rag.types import NOBODY, Candidate, Chunk, Passage, Question, RerankerCard, RerankTrace, Scores
@@ -31,7 +29,6 @@ def rerank(
     if not candidates:
         return [], RerankTrace(card.kind, card.model, "skipped", "no candidates", calibration.name)
     scores = reranker.score(question, candidates)
-    check_scores(scores, card.kind, question, candidates)
     scorers = scores.scorers or (card,)
     scales = [others.get(scorer, calibration) for scorer in scorers]
     by = scores.by or (0,) * len(candidates)
@@ -85,16 +82,3 @@ def _ranked(
         Passage(candidates[i], values[i], logits[i], scales[by[i]].relevance(logits[i]), rank, scorers[by[i]])
         for rank, i in enumerate(order, start=1)
     ]
-
-
-def check_scores(scores: Scores, kind: str, question: Question, candidates: Sequence[Candidate]) -> None:
-    """One finite number a candidate."""
-    if len(scores.values) != len(candidates):
-        raise ModelError(f"reranker {kind} gave {len(scores.values)} scores for {len(candidates)} passages")
-    for value, candidate in zip(scores.values, candidates, strict=True):
-        if not math.isfinite(value):
-            chunk = candidate.chunk
-            raise ModelError(
-                f"reranker {kind} scored {value} for the question {question.text[:80]!r} and the passage "
-                f"{chunk.source}:{chunk.start}-{chunk.end}"
-            )

@@ -13,7 +13,7 @@ from rag.calibration import Calibration
 from rag.evaluation.candidates import Judged, judge_question, usable
 from rag.evaluation.crossvalidation import Fitting, hold_out
 from rag.evaluation.dataset import LabelledQuestion
-from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, relevel, rounded
+from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, relevel, round_off
 from rag.evaluation.naming import Naming
 from rag.evaluation.reliability import log_loss
 from rag.evaluation.separation import Asked, Wish, propose
@@ -46,7 +46,7 @@ def recalibrate(
         ways["weights fitted"] = _fitted
     losses = {name: _held_out_loss(rows, way, seed) for name, way in ways.items()} if len(ways) > 1 else {}
     chosen = min(losses, key=lambda name: losses[name]) if losses else "weights as before"
-    fitted = rounded(ways[chosen](rows))
+    fitted = round_off(ways[chosen](rows))
     asked = [Asked(row.answerable, fitted.relevances(row.features), row.relevant) for row in rows]
     proposed = propose(asked, Wish(), rag.settings.reranker.top_k)
     made = replace(fitted, transform=was.transform, threshold=round(proposed.threshold, 4))

@@ -13,7 +13,7 @@ from rag.settings import Settings
 _CATALOG = "catalog.sqlite"
 
 
-def reencoded(rag: Rag, settings: Settings, folder: Path, progress: Progress) -> Rag:
+def reencode(rag: Rag, settings: Settings, folder: Path, progress: Progress) -> Rag:
     """Goes on where it was killed: what is encoded already is in the copy's own cache."""
     if not (folder / _CATALOG).exists():
         folder.mkdir(parents=True, exist_ok=True)

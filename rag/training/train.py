@@ -35,7 +35,7 @@ from rag.training.options import Options
 from rag.training.plan import Pace, Plan, make_plan
 from rag.training.recalibrate import Recalibrated, as_before, recalibrate
 from rag.training.recipe import Recipe
-from rag.training.reencode import reencoded
+from rag.training.reencode import reencode
 from rag.training.trained import Trained
 from rag.training.trainee import trainee_of, with_model
 
@@ -188,7 +188,7 @@ class Training:
         settings = with_model(rag.settings, self._trainee, model, calibration)
         if not self._trainee.encodes:
             return Rag(settings)
-        return reencoded(rag, settings, self._named("index"), self._progress)
+        return reencode(rag, settings, self._named("index"), self._progress)
 
     def _write_calibration(self, made: Recalibrated, model: Path, path: Path) -> None:
         """`model`: where it will lie."""

@@ -24,9 +24,9 @@ from rag import ConfigError, InputError, Rag, Settings
 from rag.calibration import FEATURES, Calibration
 from rag.contract import to_json
 from rag.evaluation.calibrate import calibrate, summarise_calibration, write
-from rag.evaluation.candidates import Judged, whole
+from rag.evaluation.candidates import Judged, check_whole
 from rag.evaluation.dataset import Dataset
-from rag.evaluation.fitting import fit, platt, rounded, straighten
+from rag.evaluation.fitting import fit, platt, round_off, straighten
 from rag.evaluation.reliability import bins, calibration_error, log_loss, one_passage_a_document
 from rag.evaluation.separation import Asked, Wish, area, false_answers_at, propose
 from rag.protocols import silent
@@ -85,7 +85,7 @@ def test_the_isotonic_line_is_scikit_learns_through_to_a_question() -> None:
     grid = np.linspace(logits.min() - 2, logits.max() + 2, 200)
     used = Calibration("c", fitted.weights, fitted.bias, isotonic=fitted.isotonic)
     assert [used.relevance(x) for x in grid] == pytest.approx(theirs.predict(grid).tolist(), abs=1e-9)
-    written = rounded(fitted)
+    written = round_off(fitted)
     again = Calibration("c", written.weights, written.bias, isotonic=written.isotonic)
     assert [again.relevance(x) for x in grid] == pytest.approx(theirs.predict(grid).tolist(), abs=0.02)
 
@@ -290,9 +290,9 @@ def test_what_the_first_stage_does_not_know_is_not_fitted() -> None:
 @pytest.mark.parametrize("status", ["late", "degraded"])
 def test_scores_of_more_than_one_reranker_are_not_fitted(status: Literal["late", "degraded"]) -> None:
     with pytest.raises(InputError, match=r"\(the service was slow\).*policy\.fallback"):
-        whole(Scores((0.1, 0.2), status=status, reason="the service was slow"))
+        check_whole(Scores((0.1, 0.2), status=status, reason="the service was slow"))
     cascade = Scores((0.1, 0.2), scorers=(RerankerCard("a"), RerankerCard("b")), by=(0, 1))
     with pytest.raises(InputError, match="a cascade"):
-        whole(cascade)
+        check_whole(cascade)
     alone = Scores((0.1, 0.2), scorers=(RerankerCard("a"),), by=(0, 0))
-    assert whole(alone) is alone
+    assert check_whole(alone) is alone

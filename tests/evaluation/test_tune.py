@@ -16,7 +16,7 @@ from rag.evaluation.evaluate import open_for
 from rag.evaluation.naming import naming
 from rag.evaluation.pages.tuning import tuning_page
 from rag.evaluation.scoring import Options
-from rag.evaluation.trials import Arm, Known, Trial, front, look_up, ranked
+from rag.evaluation.trials import Arm, Known, Trial, front, look_up, rank_known
 from rag.evaluation.tune import Tuned, choose, summarise_tuning, tune
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.protocols import silent
@@ -88,7 +88,7 @@ def test_what_was_worked_out_is_what_the_pipeline_ranks(handbook_settings: Setti
         for question in data.questions:
             # One at a time: in bf16 a vector depends, in its last bits, on what was encoded with it.
             (one,) = look_up(pipeline, rag.assembly.index, [arm], Dataset("one", (question,)), named, silent)
-            order = ranked(one, arm, arm.calibration, first.kind, first.top_n, first.rrf_k)
+            order = rank_known(one, arm, arm.calibration, first.kind, first.top_n, first.rrf_k)
             rows = sorted(pipeline.search(question.text).trace.candidates, key=lambda row: row.rerank_rank)
             assert [named.document(row.source) for row in rows] == [one.documents[i] for i in order]
 

@@ -15,6 +15,7 @@ from rag.calibration import Calibration
 from rag.errors import ModelError
 from rag.parts import Parts
 from rag.rerankers.none import NoneSettings
+from rag.second_stage.guards.checked import Checked
 from rag.second_stage.rank import rerank
 from rag.types import Candidate, Evidence, Passage, Question
 
@@ -117,13 +118,13 @@ def test_without_candidates_the_reranker_is_not_called() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_an_error_that_names_the_pair(value: float) -> None:
     with pytest.raises(ModelError, match=r"Who is there\?.*1\.md:0-16") as raised:
-        scored([0.5, value, 0.4])
+        rerank(Checked(ListedScores([0.5, value, 0.4])), RAW, QUESTION, candidates(3))
     assert str(value) in str(raised.value)
 
 
 def test_a_wrong_number_of_scores_is_an_error() -> None:
     with pytest.raises(ModelError, match="gave 2 scores for 3 passages"):
-        rerank(ListedScores([0.1, 0.2]), RAW, QUESTION, candidates(3))
+        rerank(Checked(ListedScores([0.1, 0.2])), RAW, QUESTION, candidates(3))
 
 
 def test_the_trace_says_who_scored_and_by_which_calibration() -> None:

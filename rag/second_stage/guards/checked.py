@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from rag.errors import ModelError
 from rag.protocols import Reranker
-from rag.second_stage.rank import check_scores
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 
@@ -19,5 +20,18 @@ class Checked:
 
     def score(self, question: Question, candidates: Sequence[Candidate]) -> Scores:
         scores = self._inner.score(question, candidates)
-        check_scores(scores, self.card.kind, question, candidates)
+        _check(scores, self.card.kind, question, candidates)
         return scores
+
+
+def _check(scores: Scores, kind: str, question: Question, candidates: Sequence[Candidate]) -> None:
+    """One finite number a candidate."""
+    if len(scores.values) != len(candidates):
+        raise ModelError(f"reranker {kind} gave {len(scores.values)} scores for {len(candidates)} passages")
+    for value, candidate in zip(scores.values, candidates, strict=True):
+        if not math.isfinite(value):
+            chunk = candidate.chunk
+            raise ModelError(
+                f"reranker {kind} scored {value} for the question {question.text[:80]!r} and the passage "
+                f"{chunk.source}:{chunk.start}-{chunk.end}"
+            )

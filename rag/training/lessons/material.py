@@ -24,7 +24,7 @@ from rag.training.learning.heldout import HeldOut, hold
 from rag.training.lessons.lesson import Lesson, lessons_hash, read_lessons, write_lessons
 from rag.training.lessons.mining import Miner
 from rag.training.lessons.sources import gather
-from rag.training.lessons.split import Parts, parted
+from rag.training.lessons.split import Parts, split_questions
 from rag.training.lessons.titles import title_lessons
 from rag.training.options import Options
 from rag.training.recipe import Recipe
@@ -118,7 +118,7 @@ class Material:
         questions, named = gather(
             self.rag, self._dataset, options.feedback, options.synthetic, seed, self._progress
         )
-        return parted(questions, seed), named
+        return split_questions(questions, seed), named
 
     def _kept(self, name: str, make: Callable[[], list[Lesson]]) -> Sequence[Lesson]:
         path = self._options.work / f"{name}-{self.identity}.jsonl"

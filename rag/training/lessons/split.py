@@ -33,7 +33,7 @@ class Parts:
         return _plain(text) in {_plain(question.text) for question in (*self.stop, *self.judge)}
 
 
-def parted(questions: Sequence[LabelledQuestion], seed: int) -> Parts:
+def split_questions(questions: Sequence[LabelledQuestion], seed: int) -> Parts:
     """Held out are questions that people asked, wherever there are any: drafted ones only train then."""
     asked = [q for q in questions if q.labelled and not q.synthetic]
     drafted = [q for q in questions if q.labelled and q.synthetic]
