@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rag import Rag, Settings
 from rag.protocols import Progress, silent
-from rag.types import Candidate, Passage
 
 Qrels = dict[str, dict[str, int]]
 
@@ -35,13 +32,6 @@ class Collection:
         }
         return cls(folder.name, corpus or folder / "corpus.jsonl", questions, qrels)
 
-    def sample(self, size: int | None, seed: int = 0) -> Collection:
-        if size is None or size >= len(self.questions):
-            return self
-        chosen = random.Random(seed).sample(sorted(self.questions), size)
-        questions = {id_: self.questions[id_] for id_ in sorted(chosen)}
-        return Collection(self.name, self.corpus, questions, {id_: self.qrels[id_] for id_ in questions})
-
     def document(self, source: str) -> str:
         """The qrels' name for a document, from its source in the index."""
         if self.corpus.suffix == ".jsonl":
@@ -56,17 +46,6 @@ def open_index(collection: Collection, work: Path, progress: Progress = silent, 
     rag = Rag(settings)
     rag.ingest(collection.corpus, progress=progress)
     return rag
-
-
-def by_document(
-    collection: Collection, ranked: Sequence[Candidate | Passage], scores: Sequence[float]
-) -> dict[str, float]:
-    """A document is as good as its best passage."""
-    best: dict[str, float] = defaultdict(lambda: float("-inf"))
-    for item, score in zip(ranked, scores, strict=True):
-        document = collection.document(item.chunk.source)
-        best[document] = max(best[document], score)
-    return dict(best)
 
 
 def _qrels(path: Path) -> Qrels:

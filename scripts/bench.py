@@ -11,7 +11,6 @@ Prints a table, writes bench.json and bench.png.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -22,14 +21,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
+from scipy.stats import spearmanr  # type: ignore[import-untyped]  # it has no stubs
 
 from rag.models.folder import BUNDLED_NAME, find_model
 
 HERE = Path(__file__).parent
+PRECISIONS = ("fp32", "auto", "int8")
 RAG = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 
 
@@ -46,32 +49,34 @@ class Row:
 
 
 class Bench:
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.corpus, self.questions = str(options.corpus.resolve()), str(options.questions.resolve())
-        self.out: Path = options.out.resolve()
-        self.rounds, self.count = options.rounds, options.count
+    def __init__(
+        self,
+        corpus: Path,
+        questions: Path,
+        peers: str,
+        count: int,
+        rounds: int,
+        cross_encoder: Path | None,
+        out: Path,
+    ) -> None:
+        self.corpus, self.questions = str(corpus.resolve()), str(questions.resolve())
+        self.out = out.resolve()
+        self.rounds, self.count = rounds, count
         self.embedder = str(find_model(BUNDLED_NAME, None))
-        self.cross_encoder = str(options.cross_encoder or self._untrained())
-        self.peers = {name: self._environment(name) for name in options.peers.split(",") if name}
+        self.cross_encoder = str(cross_encoder or self._untrained())
+        self.peers = {name: self._environment(name) for name in peers.split(",") if name}
         self.measured: dict[str, Any] = {}
 
     # --- what is measured ----------------------------------------------------------------------
 
     def embedding(self) -> Iterator[Row]:
-        texts = (self.corpus, "3000")
-        found = self._rounds(
-            {
-                "plain": lambda: self._part("embed_plain", *texts, self._file("plain.npy")),
-                "fp32": lambda: self._part("embed_ours", *texts, self._file("fp32.npy"), "fp32"),
-                "auto": lambda: self._part("embed_ours", *texts, self._file("auto.npy"), "auto"),
-                "int8": lambda: self._part("embed_ours", *texts, self._file("int8.npy"), "int8"),
-            }
-        )
+        found = self._against_plain("embed", self.corpus, "3000")
         rates = {k: _median(r["passages_a_second"] for r in v) for k, v in found.items()}
         plain = f"sentence-transformers, vectors alone: {rates['plain']:.0f} a second"
-        exact = _unit(np.load(self._file("plain.npy")))
-        for name in ("fp32", "auto", "int8"):
-            vectors = np.load(self._file(f"{name}.npy"))
+        exact = self._load("embed", "plain")
+        exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+        for name in PRECISIONS:
+            vectors = self._load("embed", name)
             cosine = (vectors * exact).sum(axis=1)
             kept = _same_top_ten(vectors, exact)
             yield Row(
@@ -83,19 +88,11 @@ class Bench:
             )
 
     def reranking(self) -> Iterator[Row]:
-        given = (self.corpus, self.questions, self.cross_encoder)
-        found = self._rounds(
-            {
-                "plain": lambda: self._part("rerank_plain", *given, self._file("plain-scores.npy")),
-                "fp32": lambda: self._part("rerank_ours", *given, self._file("fp32-scores.npy"), "fp32"),
-                "auto": lambda: self._part("rerank_ours", *given, self._file("auto-scores.npy"), "auto"),
-                "int8": lambda: self._part("rerank_ours", *given, self._file("int8-scores.npy"), "int8"),
-            }
-        )
+        found = self._against_plain("rerank", self.corpus, self.questions, self.cross_encoder)
         taken = {k: _median(statistics.median(r["ms"]) for r in v) for k, v in found.items()}
-        exact = np.load(self._file("plain-scores.npy"))
-        for name in ("fp32", "auto", "int8"):
-            correlation = _rank_correlation(np.load(self._file(f"{name}-scores.npy")), exact)
+        exact = self._load("rerank", "plain")
+        for name in PRECISIONS:
+            correlation = _rank_correlation(self._load("rerank", name), exact)
             yield Row(
                 f"50 candidates by a cross-encoder, precision {name}",
                 f"{taken[name]:.0f} ms; rank correlation {correlation:.4f}",
@@ -194,6 +191,18 @@ class Bench:
         self.measured |= found
         return found
 
+    def _against_plain(self, what: str, *given: str) -> dict[str, list[dict[str, Any]]]:
+        """sentence-transformers as it comes, and ours in each precision."""
+        plain = partial(self._part, f"{what}_plain", *given, self._file(f"{what}-plain.npy"))
+        ours = {
+            name: partial(self._part, f"{what}_ours", *given, self._file(f"{what}-{name}.npy"), name)
+            for name in PRECISIONS
+        }
+        return self._rounds({"plain": plain, **ours})
+
+    def _load(self, what: str, name: str) -> Any:
+        return np.load(self._file(f"{what}-{name}.npy"))
+
     def _part(self, *arguments: str) -> dict[str, Any]:
         return _result([sys.executable, str(HERE / "bench_parts.py"), *arguments])
 
@@ -277,10 +286,6 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return float(np.percentile(values, percent))
 
 
-def _unit(vectors: Any) -> Any:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
 def _same_top_ten(found: Any, exact: Any) -> float:
     """Each of 500 passages as a question: what share of its ten nearest is the same."""
     nearest = [np.argsort(-(v[:500] @ v.T), axis=1)[:, :10] for v in (found, exact)]
@@ -289,8 +294,7 @@ def _same_top_ten(found: Any, exact: Any) -> float:
 
 def _rank_correlation(found: Any, exact: Any) -> float:
     """Spearman's, averaged over the questions."""
-    ranks = [np.argsort(np.argsort(scores, axis=1), axis=1) for scores in (found, exact)]
-    return float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)]))
+    return float(np.mean([spearmanr(a, b).statistic for a, b in zip(found, exact, strict=True)]))
 
 
 def _picture(rows: Sequence[Row], path: Path) -> None:
@@ -312,22 +316,29 @@ def _picture(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def main() -> None:
-    options = _options()
-    options.out.mkdir(parents=True, exist_ok=True)
-    bench = Bench(options)
+def main(
+    corpus: Path,
+    questions: Path,
+    peers: str = "plain,langchain,txtai",
+    count: int = 100_000,
+    rounds: int = 5,
+    cross_encoder: Path | None = None,
+    only: Annotated[str, typer.Option(help="Of start,embedding,reranking,large_index,whole.")] = "",
+    out: Path = Path("runs/bench"),
+) -> None:
+    """CORPUS: a folder of documents. QUESTIONS: a file, a question a line."""
+    out.mkdir(parents=True, exist_ok=True)
+    bench = Bench(corpus, questions, peers, count, rounds, cross_encoder, out)
     print(f"{_machine()}\n\n| what | rag | over | |\n|---|---|---|---|", flush=True)
     rows: list[Row] = []
-    parts = (bench.start, bench.embedding, bench.reranking, bench.large_index, bench.whole)
-    for part in parts:
-        if options.only and part.__name__ not in options.only.split(","):
-            continue
-        for row in part():
-            rows.append(row)
-            print(row.line(), flush=True)
+    for part in (bench.start, bench.embedding, bench.reranking, bench.large_index, bench.whole):
+        if not only or part.__name__ in only.split(","):
+            for row in part():
+                rows.append(row)
+                print(row.line(), flush=True)
     record = {"machine": _machine(), "rows": [vars(row) for row in rows], "measured": bench.measured}
-    (options.out / "bench.json").write_text(json.dumps(record, indent=1))
-    _picture(rows, options.out / "bench.png")
+    (out / "bench.json").write_text(json.dumps(record, indent=1))
+    _picture(rows, out / "bench.png")
 
 
 def _machine() -> str:
@@ -336,20 +347,5 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores of {model}, {platform.system()}, Python {platform.python_version()}"
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus", type=Path, help="a folder of documents")
-    parser.add_argument("questions", type=Path, help="a question a line")
-    parser.add_argument("--peers", default="plain,langchain,txtai")
-    parser.add_argument("--count", type=int, default=100_000, help="passages of the large index")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cross-encoder", type=Path)
-    parser.add_argument("--only", help="some of start, embedding, reranking, large_index, whole")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

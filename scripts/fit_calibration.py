@@ -15,7 +15,6 @@ threshold refuses.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import typer
 import yaml
 
 from rag.calibration import Calibration
@@ -51,10 +51,10 @@ SMALL = 8
 SMALL_DOCUMENTS = 12
 
 
-def main() -> None:
-    options = _options()
-    collections = {name: _load(name, options.questions) for name in options.train}
-    sets = {name: _read(name, collections, options.work) for name in collections}
+def main(train: list[str], work: Path = Path("runs/calibration"), questions: int = 250) -> None:
+    """`train`: FOLDER:SPLIT of collections in BEIR form; at most so many questions of each."""
+    collections = {name: _load(name, questions) for name in train}
+    sets = {name: _read(name, collections, work) for name in collections}
     fits = [_entry(kind, used, sets) for kind, used in RANKING.items()]
     SHIPPED.write_text(HEADER + yaml.safe_dump(fits, sort_keys=False, width=110))
     print(f"written to {SHIPPED}")
@@ -187,19 +187,5 @@ def _title(name: str) -> str:
     return f"{Path(folder).name} ({split})"
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "train", nargs="+", metavar="FOLDER:SPLIT", help="a collection in BEIR form and its split"
-    )
-    parser.add_argument(
-        "--work", type=Path, default=Path("runs/calibration"), help="where the indexes are kept"
-    )
-    parser.add_argument("--questions", type=int, default=250, help="at most so many of each collection")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,16 +9,16 @@ token bits to match, through the real ingest into a real index. Prints a row a s
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from rag.chunkers.structure import StructureSettings
@@ -90,19 +90,15 @@ def passages_of(corpus: Path, most: int) -> Passages:
 def passage_texts(corpus: Path) -> list[str]:
     """What an ingest of the corpus would encode."""
     chunker = StructureSettings().build(SentenceTransformersSettings().build())
-    return [chunk.reading for document in documents_of(corpus) for chunk in chunker.chunk(document)]
+    settings = LoaderSettings()
+    files = (path for path in find_files([corpus], settings) if isinstance(path, Path))
+    items = (item for path in files for item in load_file(path, path.name, path.read_bytes(), settings))
+    documents = (item for item in items if isinstance(item, Document))
+    return [chunk.reading for document in documents for chunk in chunker.chunk(document)]
 
 
-def documents_of(corpus: Path) -> Iterator[Document]:
-    for path in find_files([corpus], LoaderSettings()):
-        if isinstance(path, Path):
-            for item in load_file(path, path.name, path.read_bytes(), LoaderSettings()):
-                if isinstance(item, Document):
-                    yield item
-
-
-def grow(passages: Passages, work: Path, sizes: Sequence[int], told: Callable[[int, float], None]) -> None:
-    """An index of as many passages as the last size says; `told` of the rate of each step."""
+def grow(passages: Passages, work: Path, sizes: Sequence[int], tell: Callable[[int, float], None]) -> None:
+    """An index of as many passages as the last size says; `tell` is given the rate of each step."""
     shutil.rmtree(work, ignore_errors=True)
     index = Index(work / "index", EmbeddedStoreSettings(path=work / "index").build())
     embedder = Instant(passages)
@@ -113,7 +109,7 @@ def grow(passages: Passages, work: Path, sizes: Sequence[int], told: Callable[[i
         _write(passages.texts, folder, at, size, draw)
         started = time.perf_counter()
         ingestor.ingest([folder])
-        told(size, (size - at) / (time.perf_counter() - started))
+        tell(size, (size - at) / (time.perf_counter() - started))
         at = size
 
 
@@ -127,27 +123,19 @@ def _write(texts: Sequence[str], folder: Path, start: int, end: int, draw: rando
                 file.write(json.dumps({"_id": str(number), "text": text}) + "\n")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--work", type=Path, default=Path("runs/growth"))
-    options = parser.parse_args()
+def main(corpus: Path, count: int = 100_000, steps: int = 5, work: Path = Path("runs/growth")) -> None:
     print("| passages | a second in this step | catalog, KB a passage | index, KB a passage |")
     print("|---|---|---|---|")
 
-    def told(size: int, rate: float) -> None:
-        index = options.work / "index"
+    def tell(size: int, rate: float) -> None:
+        index = work / "index"
         catalog = (index / "catalog.sqlite").stat().st_size / size / 1000
         whole = sum(file.stat().st_size for file in index.rglob("*") if file.is_file()) / size / 1000
         print(f"| {size:,} | {rate:,.0f} | {catalog:.1f} | {whole:.1f} |", flush=True)
 
-    sizes = [options.count * step // options.steps for step in range(1, options.steps + 1)]
-    grow(passages_of(options.corpus, 3000), options.work, sizes, told)
+    sizes = [count * step // steps for step in range(1, steps + 1)]
+    grow(passages_of(corpus, 3000), work, sizes, tell)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -40,22 +40,18 @@ _PARTS = Parts(None, None)  # type: ignore[arg-type]  # a hosted reranker looks 
 def main() -> None:
     server = RerankServer()
     with server.serving(), tempfile.TemporaryDirectory() as folder:
-
-        def asking(**policy: Any) -> Callable[[], None]:
-            return _asking(server, Path(folder), policy)
-
         policies: dict[str, dict[str, Any]] = {
             "as by default": {},
             "with a deadline": {"deadline_ms": 5000},
             "from the cache": {"cache": True},
         }
         for name, policy in policies.items():
-            ask = asking(**policy)
+            ask = _asking(server, Path(folder), policy)
             ask()
             _tell(name, _times(ask, CALLS))
         for fault in (Break("hang"), Break("hang-mid-body"), Break("drip")):
             server.always = fault
-            ask = asking(deadline_ms=DEADLINE_MS, breaker=0)
+            ask = _asking(server, Path(folder), {"deadline_ms": DEADLINE_MS, "breaker": 0})
             _tell(f"{fault.how}, deadline {DEADLINE_MS} ms, {THREADS} at a time", _side_by_side(ask))
             server.reset()
             time.sleep(1)  # all that hung are let go at once: that is the server's trouble
@@ -84,13 +80,8 @@ def _times(ask: Callable[[], None], count: int) -> list[float]:
 
 
 def _side_by_side(ask: Callable[[], None]) -> list[float]:
-    taken: list[float] = []
-    threads = [Thread(target=lambda: taken.extend(_times(ask, 25))) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return taken
+    with ThreadPoolExecutor(THREADS) as threads:
+        return [ms for taken in threads.map(lambda _: _times(ask, 25), range(THREADS)) for ms in taken]
 
 
 def _tell(name: str, taken: list[float]) -> None:

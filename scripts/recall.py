@@ -9,7 +9,6 @@ ones: the normalised mean of two, which lies among them as a real passage would.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sqlite3
@@ -19,6 +18,7 @@ from typing import Any
 
 import chromadb
 import numpy as np
+import typer
 from growth import between
 
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
@@ -28,14 +28,15 @@ from rag.types import Floats
 NEAREST = 50
 
 
-def main() -> None:
-    options = _options()
-    vectors = _grown(np.concatenate([_vectors(path) for path in options.catalogs]), options.count)
-    questions = _questions(options.questions)
-    truth = [set(np.argpartition(-(vectors @ q), NEAREST)[:NEAREST].tolist()) for q in questions]
+def main(
+    questions: Path, catalogs: list[Path], count: int = 100_000, work: Path = Path("runs/recall")
+) -> None:
+    vectors = _grown(np.concatenate([_vectors(path) for path in catalogs]), count)
+    asked = _questions(questions)
+    truth = [set(np.argpartition(-(vectors @ q), NEAREST)[:NEAREST].tolist()) for q in asked]
     print("| settings | recall@50 | query, ms | add, vectors/s |\n|---|---|---|---|")
     for name, hnsw in (("ours", HNSW), ("Chroma's own", {"space": "cosine"})):
-        recall, ms, speed = measure(options.work / name.split("'")[0], hnsw, vectors, questions, truth)
+        recall, ms, speed = measure(work / name.split("'")[0], hnsw, vectors, asked, truth)
         print(f"| {name} | {recall:.4f} | {ms:.2f} | {speed:.0f} |", flush=True)
 
 
@@ -78,16 +79,5 @@ def _questions(path: Path) -> Floats:
     return np.stack([embedder.embed_question(text).vector for text in texts[:200]])
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("questions", type=Path)
-    parser.add_argument("catalogs", nargs="+", type=Path)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--work", type=Path, default=Path("runs/recall"))
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

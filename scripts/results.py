@@ -10,7 +10,6 @@ skipped and said to be. Prints OK or the difference for each; ends with 1 where 
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import typer
 import yaml
 from pydantic import BaseModel, NonNegativeFloat
 
@@ -47,10 +47,8 @@ class Claim(BaseModel, frozen=True, extra="forbid"):
         return found[0].removeprefix("{data}/") if found else None
 
 
-def main() -> None:
-    options = _options()
-    claims = [claim for claim in read(RESULTS) if not options.only or options.only in claim.claim]
-    held = [report(claim, options.data) for claim in claims]
+def main(data: Path | None = None, only: str = "") -> None:
+    held = [report(claim, data) for claim in read(RESULTS) if only in claim.claim]
     print(f"{held.count('OK')} OK, {held.count('DIFF')} differ, {held.count('SKIP')} skipped")
     sys.exit("DIFF" in held)
 
@@ -99,14 +97,5 @@ def _arguments(command: str, fresh: str) -> list[str]:
     return [*(RAG if program == "rag" else [program]), *arguments, *out]
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="public sets in BEIR form")
-    parser.add_argument("--only", metavar="WORD", help="claims that hold this word")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

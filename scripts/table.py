@@ -10,13 +10,13 @@ nDCG@10 with its interval, and the median milliseconds of a search.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 import yaml
 
 from rag.evaluation.dataset import Dataset
@@ -34,25 +34,43 @@ HANDBOOK = ROOT / "data" / "questions"
 FIGURES = ROOT / "docs" / "figures"
 PICTURES = ("reliability", "answer-rates")
 RATES = (0.95, 0.9, 0.8)
-MODES = {"dense": "dense", "BM25": "lexical", "hybrid": "hybrid"}
-
-Config = Mapping[str, Any]
+Config = dict[str, Any]
+Configs = dict[str, Config]
 Measure = Callable[[str, Config, Dataset], Evaluation]
 
+NONE: Config = {"kind": "none"}
+FIRST: Configs = {
+    "dense": {"retriever": {"kind": "dense"}},
+    "BM25": {"retriever": {"kind": "lexical"}},
+    "hybrid": {"retriever": {"kind": "hybrid"}},
+}
 
-def main() -> None:
-    options = _options()
-    datasets = [Dataset.load(folder) for folder in [*options.datasets, HANDBOOK]]
+
+def main(
+    datasets: Annotated[list[Path] | None, typer.Argument(help="Folders in BEIR form.")] = None,
+    stages: Annotated[bool, typer.Option(help="Each first stage, and what reranks it.")] = False,
+    floats: Annotated[bool, typer.Option(help="Bits against floats, all encoded anew.")] = False,
+    relevance: Annotated[bool, typer.Option(help="Of the default, with its pictures.")] = False,
+    cross_encoder: Annotated[Path | None, typer.Option(help="A model to compare, too.")] = None,
+    sample: Annotated[int | None, typer.Option(help="So many questions of each.")] = None,
+    indexes: Path = Path("runs/indexes"),
+    out: Path = Path("runs/table"),
+) -> None:
+    data = [Dataset.load(folder) for folder in [*(datasets or []), HANDBOOK]]
 
     def measure(name: str, config: Config, data: Dataset) -> Evaluation:
         print(f"{data.name}: {name}", file=sys.stderr, flush=True)
         own = {} if data.corpus else _of_the_handbook()
-        folder = options.out / data.name / name.replace(" ", "-")
-        measured = Options(sample=options.sample, answers=False, indexes=options.indexes)
+        folder = out / data.name / name.replace(" ", "-")
+        measured = Options(sample=sample, answers=False, indexes=indexes)
         return evaluate(Settings(**{**config, **own}), name, data, folder, measured, silent)
 
-    make = _relevance if options.relevance else _worth
-    rows = make(datasets, measure, options)
+    if relevance:
+        rows = _measure_relevance(data, measure)
+    elif floats:
+        rows = _measure_ranking(data, measure, _floats(out))
+    else:
+        rows = _measure_ranking(data, measure, _stages(out) if stages else _default(out, cross_encoder))
     print(f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|", sep="\n")
     print(*(f"| {' | '.join(row)} |" for row in rows[1:]), sep="\n")
 
@@ -60,8 +78,7 @@ def main() -> None:
 # --- what each stage is worth --------------------------------------------------------------
 
 
-def _worth(datasets: Sequence[Dataset], measure: Measure, options: argparse.Namespace) -> list[Sequence[str]]:
-    configs = _configs(options)
+def _measure_ranking(datasets: Sequence[Dataset], measure: Measure, configs: Configs) -> list[Sequence[str]]:
     arms = [[measure(name, config, data) for name, config in configs.items()] for data in datasets]
     rows = [[data.name, *map(_cell, row)] for data, row in zip(datasets, arms, strict=True)]
     columns = [[one.means("after")[one.metric] for one in column] for column in zip(*arms, strict=True)]
@@ -74,50 +91,53 @@ def _cell(arm: Evaluation) -> str:
     return f"{found.mean:.3f} ({found.low:.3f}–{found.high:.3f}), {arm.latency()['total'].p50:.0f}"
 
 
-def _configs(options: argparse.Namespace) -> dict[str, Config]:
-    none, late = {"kind": "none"}, {"calibration": _calibration(options.out, "late", {"score": 1.0})}
-    if options.floats:
-        exact = {"precision": "float"}
-        return {
-            "late, 1 bit": {"reranker": late},
-            "late, float": {"reranker": late | exact},
-            "default, 1 bit": {},
-            "default, float": {"reranker": exact},
-        }
-    first = {name: {"retriever": {"kind": kind}} for name, kind in MODES.items()}
-    found: dict[str, Config] = {name: stage | {"reranker": none} for name, stage in first.items()}
-    if options.stages:
-        for name, stage in first.items():
-            found |= {f"{name} + late": stage | {"reranker": late}, f"{name} + late + evidence": stage}
-        found["hybrid + evidence alone"] = {"reranker": {"calibration": _evidence(options.out)}}
-        return found
-    found["hybrid + late"] = {"reranker": late}
-    if options.cross_encoder:
-        model = str(options.cross_encoder)
-        found["hybrid + cross-encoder"] = {"reranker": {"kind": "cross-encoder", "model": model}}
+def _default(work: Path, cross_encoder: Path | None) -> Configs:
+    found = {name: stage | {"reranker": NONE} for name, stage in FIRST.items()}
+    found["hybrid + late"] = {"reranker": _late(work)}
+    if cross_encoder:
+        model = {"kind": "cross-encoder", "model": str(cross_encoder)}
+        found["hybrid + cross-encoder"] = {"reranker": model}
     return {**found, "default": {}}
 
 
-def _evidence(work: Path) -> Path:
-    """What the first stage knows, and nothing of the reranker's score."""
+def _stages(work: Path) -> Configs:
+    found = {name: stage | {"reranker": NONE} for name, stage in FIRST.items()}
+    for name, stage in FIRST.items():
+        found[f"{name} + late"] = stage | {"reranker": _late(work)}
+        found[f"{name} + late + evidence"] = stage
+    # What the first stage knows, and nothing of the reranker's score.
     (none,) = [one for one in read_calibrations(SHIPPED) if one.reranker == "none"]
-    return _calibration(work, "evidence", none.weights)
+    found["hybrid + evidence alone"] = {"reranker": _weighing(work, "evidence", none.weights)}
+    return found
 
 
-def _calibration(work: Path, name: str, weights: Mapping[str, float]) -> Path:
+def _floats(work: Path) -> Configs:
+    floats = {"precision": "float"}
+    return {
+        "late, 1 bit": {"reranker": _late(work)},
+        "late, float": {"reranker": _late(work) | floats},
+        "default, 1 bit": {},
+        "default, float": {"reranker": floats},
+    }
+
+
+def _late(work: Path) -> Config:
+    return _weighing(work, "late", {"score": 1.0})
+
+
+def _weighing(work: Path, name: str, weights: Mapping[str, float]) -> Config:
+    """The default reranker under a calibration of these weights."""
     path = work / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     entry = {"reranker": "late-interaction", "weights": dict(weights), "fitted_on": "nothing: order alone"}
     path.write_text(yaml.safe_dump(entry))
-    return path
+    return {"calibration": path}
 
 
 # --- can the relevance be trusted? ---------------------------------------------------------
 
 
-def _relevance(
-    datasets: Sequence[Dataset], measure: Measure, options: argparse.Namespace
-) -> list[Sequence[str]]:
+def _measure_relevance(datasets: Sequence[Dataset], measure: Measure) -> list[Sequence[str]]:
     FIGURES.mkdir(exist_ok=True)
     rates = [f"false answers at {rate:.0%} answered" for rate in RATES]
     rows = [_trust(measure("default", {}, data)) for data in datasets]
@@ -140,20 +160,5 @@ def _of_the_handbook() -> dict[str, Any]:
     return {"store": {"path": ".rag/handbook"}, "run": {"sources": [ROOT / "data" / "handbook"]}}
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("datasets", nargs="*", type=Path, help="folders in BEIR form")
-    parser.add_argument("--stages", action="store_true", help="each first stage, and what reranks it")
-    parser.add_argument("--floats", action="store_true", help="bits against floats, all encoded anew")
-    parser.add_argument("--relevance", action="store_true", help="of the default, with its pictures")
-    parser.add_argument("--cross-encoder", type=Path, metavar="FOLDER", help="a model to compare, too")
-    parser.add_argument("--indexes", type=Path, default=Path("runs/indexes"))
-    parser.add_argument("--out", type=Path, default=Path("runs/table"))
-    parser.add_argument("--sample", type=int, help="so many questions a dataset, drawn with a fixed seed")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)
