@@ -103,7 +103,7 @@ class Entry:
 
 
 class Catalog:
-    """A connection a thread; readers are never blocked by the writer (WAL)."""
+    """A connection a thread; whoever reads is never blocked by the writer (WAL)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
@@ -168,11 +168,11 @@ class Catalog:
         return cast(str, self.meta("identity"))
 
     def generation(self) -> int:
-        """Which generation of the derived indexes readers are to use."""
+        """Which generation of the derived indexes is to be used."""
         return int(self.meta("generation") or 1)
 
     def version(self) -> str:
-        """Another one whenever what readers see has changed."""
+        """Another one whenever what is to be seen has changed."""
         self._notice_another_file()
         return self.meta("version") or ""
 
@@ -311,7 +311,7 @@ class Catalog:
     # --- writing, under the writer's lock ---------------------------------------------------
 
     def mark_dirty(self, ids: Sequence[str]) -> None:
-        """Notes what is about to be written, so that readers can look past it."""
+        """Notes what is about to be written, so that a question can look past it."""
         with self._write() as db:
             db.executemany("INSERT OR IGNORE INTO dirty VALUES (?)", ((id_,) for id_ in ids))
             if ids:
@@ -365,7 +365,7 @@ class Catalog:
             db.execute(f"DELETE FROM files WHERE source {_IN}", (json.dumps(files),))
 
     def switch(self, generation: int) -> None:
-        """Readers use another generation from now on. Nothing in it differs from what stands here."""
+        """Another generation is used from now on. Nothing in it differs from what stands here."""
         with self._write() as db:
             self._switch(db, generation)
 

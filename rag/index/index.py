@@ -1,7 +1,7 @@
 """The index as one thing: the catalog, which is the truth, and the two indexes derived from it.
 
-Chroma and the lexical index come in generations. A rebuild fills the next generation while readers
-stay on the current one; changing the number in the catalog is the moment of the switch.
+Chroma and the lexical index come in generations. A rebuild fills the next generation while questions
+are answered from the current one; changing the number in the catalog is the moment of the switch.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Index:
     # --- reading --------------------------------------------------------------------------
 
     def current(self) -> Generation:
-        """The generation that readers use now, with what others have written to it."""
+        """The generation that questions are answered from now, with what others have written to it."""
         with self._opening:
             version, number = self.catalog.version(), self.catalog.generation()
             if self._opened is None or self._opened.number != number or self._is_behind(version):
@@ -148,7 +148,7 @@ class Index:
     def rebuilding(self) -> Iterator[Generation]:
         """The next generation, empty, to be filled beside the present one, which need not be readable.
 
-        Readers stay on the present one until the catalog switches to the number of the next.
+        Questions are answered from the present one until the catalog switches to the number of the next.
         """
         with self._alone():
             number = self.catalog.generation()

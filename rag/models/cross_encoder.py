@@ -105,7 +105,7 @@ def _check_head(folder: Path) -> None:
 
 
 def _scores(architecture: str) -> bool:
-    # Rerankers made of language models read their verdict off the next word.
+    # Rerankers made of language models take their score from the next word.
     return architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration"))
 
 

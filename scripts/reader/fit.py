@@ -182,7 +182,7 @@ def judged(reader: Reader, asked: Sequence[Shown]) -> Judged:
 
 
 def _kept(work: Path, name: str, ask: Callable[[], Iterator[Shown]]) -> list[Shown]:
-    """Searched once: all readers are shown the same."""
+    """Searched once: every reader is shown the same."""
     path = work / f"{name}.jsonl"
     if not path.exists():
         rows = [json.dumps([s.question, s.answerable, s.texts, s.relevances]) for s in ask()]
