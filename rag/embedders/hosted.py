@@ -105,7 +105,7 @@ class HostedEmbedder:
 
     def _embed(self, encode: Encode, inputs: Sequence[str]) -> Iterator[Floats]:
         for batch in batches(inputs, self._limits):
-            yield from map(_unit, encode(batch, self._card.dimension))
+            yield from map(_normalise, encode(batch, self._card.dimension))
 
     def _input(self, prompt: str, text: str) -> str:
         if not text.strip():
@@ -150,10 +150,10 @@ def in_order(
     vectors = dict(found)
     if len(found) != count or sorted(vectors) != list(range(count)):
         raise account.nonsense(f"{len(found)} vectors for {count} texts, or wrong indexes")
-    return [_checked(account, vectors[index], dimension) for index in range(count)]
+    return [_check(account, vectors[index], dimension) for index in range(count)]
 
 
-def _checked(account: Account, vector: Floats, dimension: int | None) -> Floats:
+def _check(account: Account, vector: Floats, dimension: int | None) -> Floats:
     import numpy as np
 
     if dimension is not None and vector.shape != (dimension,):
@@ -163,7 +163,7 @@ def _checked(account: Account, vector: Floats, dimension: int | None) -> Floats:
     return vector
 
 
-def _unit(vector: Floats) -> Floats:
+def _normalise(vector: Floats) -> Floats:
     import numpy as np
 
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)

@@ -55,7 +55,7 @@ def _vectors(
             extra_body={"dimensions": settings.dimensions} if settings.dimensions else None,
         )
         answer = TypeAdapter(_Answer).validate_python(response, from_attributes=True)
-        return [(item.index, _decoded(item.embedding)) for item in answer.data]
+        return [(item.index, _decode(item.embedding)) for item in answer.data]
 
     return in_order(client.account, client.ask(ask), len(inputs), dimension)
 
@@ -69,7 +69,7 @@ class _Answer(BaseModel):
     data: list[_Item]
 
 
-def _decoded(embedding: str | list[float]) -> Floats:
+def _decode(embedding: str | list[float]) -> Floats:
     """Base64 of little-endian floats; servers that do not know it send a list."""
     import numpy as np
 

@@ -94,7 +94,7 @@ class SentenceTransformersEmbedder:
 
     def _question(self, windows: Sequence[tuple[Floats, Floats]]) -> QuestionVectors:
         weights = np.array([len(tokens) for _, tokens in windows], dtype=np.float32)
-        vector = _unit(weights @ np.stack([vector for vector, _ in windows]))
+        vector = _normalise(weights @ np.stack([vector for vector, _ in windows]))
         if not self.card.tokens:
             return QuestionVectors(vector)
         return QuestionVectors(vector, token_bits.unit(np.concatenate([tokens for _, tokens in windows])))
@@ -140,17 +140,15 @@ class SentenceTransformersEmbedder:
         """Vector of unit length and rotated token vectors of each text, in the order given."""
         tokens = tokens_of(self._tokenizer, texts, self.card.window)
         outputs = self._model.encode(tokens, self._settings.batch_tokens)
-        return [
-            self._checked(vector, rows, text) for (vector, rows), text in zip(outputs, tokens, strict=True)
-        ]
+        return [self._check(vector, rows, text) for (vector, rows), text in zip(outputs, tokens, strict=True)]
 
-    def _checked(self, vector: Floats, rows: Floats, text: Tokens) -> tuple[Floats, Floats]:
+    def _check(self, vector: Floats, rows: Floats, text: Tokens) -> tuple[Floats, Floats]:
         if not np.isfinite(vector).all():
             raise ModelError(f"{self.card.name} returned a vector that is not finite")
         words = [at for at, id_ in enumerate(text.ids) if id_ not in self._markers]
         # An empty text has markers alone: keep them, so that every passage has at least one token.
-        return _unit(vector), rows[words or list(range(len(text)))]
+        return _normalise(vector), rows[words or list(range(len(text)))]
 
 
-def _unit(vector: Floats) -> Floats:
+def _normalise(vector: Floats) -> Floats:
     return vector / max(float(np.linalg.norm(vector)), 1e-12)

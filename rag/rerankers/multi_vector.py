@@ -48,13 +48,13 @@ def _at_least_one(tokens: Floats) -> Floats:
 
 def _is_multi_vector(model: str) -> bool:
     """By what the model's own files say: the library loads any other kind without complaint."""
-    said = _said(model, "config_sentence_transformers.json").get("model_type")
+    said = _read_file(model, "config_sentence_transformers.json").get("model_type")
     return said in ("MultiVectorEncoder", "ColBERT") or "HF_ColBERT" in (
-        _said(model, "config.json").get("architectures") or ()
+        _read_file(model, "config.json").get("architectures") or ()
     )
 
 
-def _said(model: str, file: str) -> dict[str, Any]:
+def _read_file(model: str, file: str) -> dict[str, Any]:
     from sentence_transformers.util import load_file_path
 
     path = load_file_path(model, file)

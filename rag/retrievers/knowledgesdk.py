@@ -52,7 +52,7 @@ class KnowledgeSdkRetriever:
         body: dict[str, object] = {"query": question.text, "limit": self._top_n}
         reply = self._endpoint.post_patiently("/v1/search", body)
         try:
-            items = [_Item.model_validate(item) for item in _listed(reply)]
+            items = [_Item.model_validate(item) for item in _find_items(reply)]
         except (ValidationError, ValueError):
             raise self._endpoint.nonsense("no list of items with content", reply) from None
         chunks = {chunk.id: chunk for chunk in map(_chunk, items)}
@@ -72,14 +72,14 @@ class _Item(BaseModel):
     category: str | None = None
 
 
-def _listed(reply: Any) -> list[Any]:
+def _find_items(reply: Any) -> list[Any]:
     """A bare list, or one under any of the usual names, if need be one level down."""
     if isinstance(reply, list):
         return reply
     for name in _LISTS if isinstance(reply, dict) else ():
         found = reply.get(name)
         if isinstance(found, list | dict):
-            return _listed(found)
+            return _find_items(found)
     raise ValueError("no list")
 
 

@@ -145,16 +145,16 @@ def build_second_stage(
     builder = _Builder(policy, parts, folder)
     members: list[Member] = []
 
-    def made(settings: AnyRerankerSettings, place: str) -> Reranker:
+    def make(settings: AnyRerankerSettings, place: str) -> Reranker:
         reranker = builder.member(settings, place)
         members.append(Member(reranker.card, settings))
         return reranker
 
-    reranker = made(main, "reranker")
+    reranker = make(main, "reranker")
     for i, stage in reversed([*enumerate(policy.cascade)]):
-        reranker = Cascade(made(stage, f"policy.cascade[{i}]"), stage.top_k, reranker)
+        reranker = Cascade(make(stage, f"policy.cascade[{i}]"), stage.top_k, reranker)
     standing_in = [
-        made(other, f"policy.fallback[{i}]") for i, other in enumerate(policy.fallback) if other != main
+        make(other, f"policy.fallback[{i}]") for i, other in enumerate(policy.fallback) if other != main
     ]
     if standing_in:
         reranker = Fallback([reranker, *standing_in], policy.on_permanent == "fallback")

@@ -146,7 +146,7 @@ class Endpoint:
         if not isinstance(reply, dict):
             return self.account.nonsense(message)
         name, said = reply.get("id"), next(filter(None, map(reply.get, ("error", "detail", "message"))), None)
-        told = f"{message}; it says: {_told({'error': said})[0]}" if said else message
+        told = f"{message}; it says: {_read_reason({'error': said})[0]}" if said else message
         return self.account.nonsense(told, name if isinstance(name, str) else "")
 
     def _headers(self) -> dict[str, str]:
@@ -167,7 +167,7 @@ class Endpoint:
         if not response.is_success:
             raise _refusal(self.account, response, request)
         try:
-            return _parsed(response.content)
+            return _parse(response.content)
         except (ValueError, RecursionError) as error:
             start = self.account.without_key(response.text)[:80] or "nothing"
             raise self.account.nonsense(f"what came is not JSON: {start}", request) from error
@@ -175,10 +175,10 @@ class Endpoint:
 
 def _refusal(account: Account, response: httpx.Response, request: str) -> ServiceError:
     try:
-        body = _parsed(response.content)
+        body = _parse(response.content)
     except (ValueError, RecursionError):
         body = response.text
-    message, code = _told(body)
+    message, code = _read_reason(body)
     # llama.cpp's answer to a pair beyond its batch: it would be the same tomorrow.
     too_large = "too large to process" in message
     return account.failure(
@@ -192,13 +192,13 @@ def _refusal(account: Account, response: httpx.Response, request: str) -> Servic
     )
 
 
-def _told(body: object) -> tuple[str, str]:
+def _read_reason(body: object) -> tuple[str, str]:
     """What the provider says, and its codes, in any of the shapes that are about."""
     if not isinstance(body, dict):
         return str(body), ""
     inner = body.get("error")
     if isinstance(inner, dict):
-        return _told(inner)
+        return _read_reason(inner)
     message = body.get("message") or body.get("detail") or inner or body
     return str(message), f"{body.get('type')} {body.get('code')}"
 
@@ -219,7 +219,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _parsed(content: bytes) -> Any:
+def _parse(content: bytes) -> Any:
     return json.loads(content, parse_constant=_refuse_constant)
 
 

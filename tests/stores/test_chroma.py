@@ -19,7 +19,7 @@ from rag.errors import StoreError
 from rag.index.index import Index
 from rag.ingest import Ingestor
 from rag.loaders import LoaderSettings
-from rag.stores.chroma import ChromaIndex, EmbeddedStoreSettings, ServerStoreSettings
+from rag.stores.chroma import ChromaIndex, CloudStoreSettings, EmbeddedStoreSettings, ServerStoreSettings
 
 
 def open_index(folder: Path, family: str = "family", generation: int = 1) -> ChromaIndex:
@@ -150,3 +150,12 @@ def test_a_server_that_is_not_there_is_told_of_at_once(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="Chroma could not open the collection: Could not connect"):
         ServerStoreSettings(kind="server", path=tmp_path, port=free_port()).build().open("family", 1)
     assert time.monotonic() - started < 5
+
+
+def test_a_copy_beside_an_index_is_never_at_a_server(tmp_path: Path) -> None:
+    """It has the name of the index that it was made of, and would replace it there."""
+    server = ServerStoreSettings(kind="server", path=Path("theirs"))
+    cloud = CloudStoreSettings(kind="cloud", tenant="t", database="d")
+    for settings in (server, cloud, EmbeddedStoreSettings(path=Path("ours"))):
+        beside = settings.beside(tmp_path)
+        assert (beside.sends_to(), beside.path) == ("", tmp_path)
