@@ -251,7 +251,7 @@ class _Writer:
         if node.name in ("sup", "sub") and not code:
             return [Run(_shifted(node.name, node.get_text()), "text", strong, address)]
         strong = strong or node.name in _STRONG
-        code = code or node.name in _CODE or node.name == "pre"
+        code = code or node.name in _CODE or node.name == "pre" or "literal" in classes(node)
         address = address or (_outside(node) if node.name == "a" else "")
         inside = [run for child in node.children for run in self._runs(child, strong, code, address)]
         return [Run(" "), *inside, Run(" ")] if node.name in _BLOCKS else inside

@@ -1,53 +1,60 @@
-"""reStructuredText: its titles as Markdown headings, all else as it is."""
+"""reStructuredText: read by docutils, shown as a page, and that as Markdown.
+
+What only Sphinx knows is read as what it looks like: a directive with an argument describes that argument,
+as `.. option:: -x` does, and a role is its words.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from rag.loaders.markdown import first_heading
+from rag.loaders.html import read
 from rag.loaders.raw import RawFile
 from rag.types import Document
 
-_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*$")
-
-_ROLE = re.compile(r":[\w:+.-]+:`[!~]?([^`<]+?)(?: <[^`]*>)?`")  # :mod:`json` is read as json
+_DIRECTIVE = re.compile(r"^\s*\.\.\s+(?:\|[^|\n]+\|\s+)?([A-Za-z][\w:.+-]*?)\s?::(?:\s|$)", re.MULTILINE)
+_ROLE = re.compile(r":([A-Za-z][\w:.+-]*):`|`:([A-Za-z][\w:.+-]*):")
+# What docutils could not read it tells at the place, with the text.
+_MESSAGE = re.compile(
+    r"<aside class=\"system-message.*?</aside>|<section class=\"system-messages[^>]*>\s*<h\d>.*?</h\d>",
+    re.DOTALL,
+)
+_QUOTED = re.compile(r"<pre.*?</pre>", re.DOTALL)
+_UNRESOLVED = re.compile(r"<span class=\"problematic\"[^>]*>(.*?)</span>", re.DOTALL)
+_SETTINGS = {
+    "_disable_config": True,
+    "doctitle_xform": False,
+    "file_insertion_enabled": False,  # a document must not read other files
+    "halt_level": 5,
+    "initial_header_level": 1,
+    "math_output": "LaTeX",
+    "raw_enabled": False,
+    "report_level": 3,
+    "section_self_link": False,
+    "smart_quotes": False,
+    "syntax_highlight": "none",
+    "toc_backlinks": False,
+    "warning_stream": False,
+}
 
 
 def load(file: RawFile) -> Iterable[Document]:
-    text = "\n".join(_with_headings(file.text().split("\n")))
-    yield file.document(text, {"title": first_heading(text)}, markup="markdown")
+    page = read(_as_html(file.text()))
+    yield file.document(page.text, {"title": page.title}, markup="markdown", anchors=page.anchors)
 
 
-def _with_headings(lines: list[str]) -> Iterator[str]:
-    """A title's level is the order in which its adornment first appeared, as docutils has it."""
-    levels: dict[str, int] = {}
-    at, above = 0, ""
-    while at < len(lines):
-        title, style, size = _section(lines[at : at + 3], above)
-        if title:
-            level = levels.setdefault(style, len(levels) + 1)
-            yield "#" * min(level, 6) + " " + _ROLE.sub(r"\1", title)
-        else:
-            yield lines[at]
-        at, above = at + size, "" if title else lines[at]
+def _as_html(text: str) -> str:
+    from docutils.core import publish_parts
+
+    from rag.loaders.rst_sphinx import know
+
+    know(_DIRECTIVE.findall(text), [name for names in _ROLE.findall(text) for name in names if name])
+    parts = publish_parts(text, writer="html5", settings_overrides=_SETTINGS)
+    whole = _MESSAGE.sub(lambda message: "".join(_QUOTED.findall(message[0])), parts["html_body"])
+    return f"<body>{_UNRESOLVED.sub(_words, whole)}</body>"
 
 
-def _section(lines: list[str], above: str) -> tuple[str, str, int]:
-    """Title, adornment and number of lines of the section title that starts here, if one does."""
-    first, second, third = (*lines, "", "")[:3]
-    overlined = _ADORNMENT.match(first) and third.rstrip() == first.rstrip()
-    if overlined and second.strip() and not _ADORNMENT.match(second):
-        return second.strip(), first[0] * 2, 3
-    starts_block = not above.strip() or above.startswith("..")
-    if starts_block and _is_title(first) and _ADORNMENT.match(second) and _fits(first, second):
-        return first.strip(), second[0], 2
-    return "", "", 1
-
-
-def _is_title(line: str) -> bool:
-    return bool(line.strip()) and not line[0].isspace() and not _ADORNMENT.match(line)
-
-
-def _fits(title: str, underline: str) -> bool:
-    return len(underline.rstrip()) >= min(len(title.rstrip()), 4)
+def _words(unresolved: re.Match[str]) -> str:
+    """A link that leads nowhere is its words."""
+    return re.sub(r" ?&lt;[^&]*&gt;$", "", unresolved[1].strip("`_|").removesuffix("`"))

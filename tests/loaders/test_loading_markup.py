@@ -1,4 +1,4 @@
-"""Markdown, HTML and reStructuredText."""
+"""Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -151,49 +151,6 @@ def test_a_page_of_scripts_is_empty() -> None:
 
 def test_a_page_nested_without_end_is_skipped() -> None:
     assert reason("a.html", "<div>" * 5000 + "deep") == "nested too deeply to be read"
-
-
-# --- reStructuredText
-
-
-def test_titles_become_headings_by_order_of_appearance() -> None:
-    text = "=====\nGuide\n=====\n\nPart\n====\n\ntext\n\nSub\n---\n\nPart 2\n======\n"
-    found = document("a.rst", text)
-    assert found.text == "# Guide\n\n## Part\n\ntext\n\n### Sub\n\n## Part 2\n"
-    assert (found.metadata["title"], found.markup) == ("Guide", "markdown")
-
-
-def test_titles_may_follow_each_other_without_a_blank_line() -> None:
-    assert document("a.rst", "A title\n=======\nB title\n-------\n").text == "# A title\n## B title\n"
-
-
-def test_a_title_after_a_label_is_a_title() -> None:
-    assert document("a.rst", ".. _label:\nTitle\n=====\n").text == ".. _label:\n# Title\n"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "para\n\n----------\n\npara",
-        "=====  =====\nA      B\n=====  =====\n1      2\n=====  =====",
-        "code::\n\n    Title\n    =====\n",
-        "one line\nand another\n===========\n",
-        "+---+\n| a |\n+---+",
-    ],
-)
-def test_what_only_looks_like_a_title_is_left_alone(text: str) -> None:
-    assert document("a.rst", text).text == text
-
-
-def test_roles_in_titles_read_as_their_words() -> None:
-    assert (
-        document("a.rst", ":mod:`json` --- Encoder\n=======================\n").text == "# json --- Encoder\n"
-    )
-
-
-def test_levels_beyond_six_stay_at_six() -> None:
-    text = "\n".join(f"Title {mark}\n{mark * 8}\n" for mark in "=-~^*+#")
-    assert document("a.rst", text).text.count("\n###### ") == 2
 
 
 def test_headings_of_markdown_have_the_anchors_that_github_gives_them() -> None:
