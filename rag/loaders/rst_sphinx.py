@@ -77,10 +77,10 @@ def know(directive_names: Iterable[str], role_names: Iterable[str]) -> None:
     nobody, english = new_document(""), get_language("en")
     for name in {name.lower() for name in directive_names}:
         # Of code, Sphinx knows options that docutils refuses.
-        if name in _CODE or directives.directive(name, english, nobody)[0] is None:
+        if name in _CODE or directives.directive(name, english, nobody)[0] is None:  # type: ignore[arg-type]  # as its own code calls it
             directives.register_directive(name, _Described)
     for name in {name.lower() for name in role_names}:
-        if roles.role(name, english, 0, nobody.reporter)[0] is None:
+        if roles.role(name, english, 0, nobody.reporter)[0] is None:  # type: ignore[arg-type]  # likewise
             roles.register_local_role(name, _role)  # type: ignore[arg-type]  # a role may give any node
 
 
