@@ -16,13 +16,14 @@ from manuals.quotes import misquoted, readings
 from manuals.visible import READABLE, read_visible
 from manuals.wording import says
 from rag import Rag, Settings
+from rag.answers.confidence import UNSURE
 from rag.answers.disagreement import DISAGREE
 from rag.types import Answer, Chunk, Document
 
 # What decides which passages an index holds. Whoever changes one of these measures with a new index.
 _CODE = ("loaders", "chunkers", "markdown.py", "ingest.py", "index/fingerprint.py")
 # Lines of an answer that the product says itself, in a paragraph of quotations.
-_OWN = (DISAGREE,)
+_OWN = (DISAGREE, UNSURE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 _MARKERS = re.compile(r"(?:\s*\[\d{1,4}\])+\s*$")
 _NUMBER = re.compile(r"\[(\d{1,4})\]")
 _LINE_START = re.compile(r"^(?:\s*(?:[-*+•>:]|\d{1,3}[.)]|#{1,6})(?=\s|$))+", re.MULTILINE)
-_FENCE = re.compile(r"^\s*(?:```|~~~).*$", re.MULTILINE)
+# Not those of tildes: in AsciiDoc they underline titles.
+_FENCE = re.compile(r"^\s*```.*$", re.MULTILINE)
 _PARTS = re.compile(r"(?<=[.!?])\s+|[:;|…]+|\.{3,}")
 _ALIKE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "`": None, "−": "-", "–": "-"})
 

@@ -23,6 +23,10 @@ Use `shared_buffers` and **not** `count(*)` for that. A pattern `~*` ignores cas
 | name | default |
 |------|---------|
 | max_size | 10 MB |
+
+Titles
+~~~~~~
+may be underlined.
 """
 SEEN = "Limits\nUse shared_buffers and not count(*) for that. A pattern ~* ignores case.\n"
 SOURCES = {1: (*readings(DOCUMENT), *readings(SEEN))}
@@ -37,6 +41,7 @@ SOURCES = {1: (*readings(DOCUMENT), *readings(SEEN))}
         "- Stop the service. Edit /var/lib/my_app. [1]",
         "1. Stop the service. [1]",
         "name: max_size; default: 10 MB [1]",
+        "Titles ~~~~~~ may be underlined. [1]",
         "Limits: Use shared_buffers … ignores case. [1]",
         "```\nEdit `/var/lib/my_app`.\n\nStop the service.\n```\nA pattern ~* ignores case. [1]",
     ],
