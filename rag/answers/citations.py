@@ -56,7 +56,7 @@ def confirm(quotes: Sequence[Quote], passages: Sequence[Passage]) -> tuple[Citat
 
 
 def _confirm(quote: Quote, chunk: Chunk) -> Citation:
-    shown = one_line("\n".join([*chunk.headings, visible(chunk.text, chunk.markup)]))
+    shown = one_line("\n".join([*chunk.headings, visible(chunk.text, chunk.markup, chunk.lead)]))
     lines = (one_line(line).removeprefix("- ") for line in quote.text.splitlines())
     status: CitationStatus = "ok" if all(line in shown for line in lines) else "quote-not-found"
     return Citation(

@@ -11,10 +11,11 @@ from typing import Any
 from rag.answers.asked import asked_for, holds
 from rag.answers.units import Unit
 from rag.answers.words import stems
-from rag.calibration import sigmoid
+from rag.calibration import log_odds, sigmoid
 from rag.types import Floats, Ints, Passage
 
 # Fitted by scripts/fit_answers.py on questions of SQuAD, NQ, COVID-QA; `reading` and `marks` with the reader.
+_LEAST_MARK = 1e-3
 WEIGHTS: Mapping[str, float] = {
     "bias": -7.0,
     "match": 4.0,
@@ -24,7 +25,16 @@ WEIGHTS: Mapping[str, float] = {
     "asked": 0.7,
     "steps": 1.5,
 }
-MARKED: Mapping[str, float] = {**WEIGHTS, "marks": 3.0, "reading": 0.3}
+MARKED: Mapping[str, float] = {
+    "bias": -5.5,
+    "match": 3.5,
+    "in_context": 2.0,
+    "relevance": 2.3,
+    "words": 1.7,
+    "asked": 0.4,
+    "steps": 1.5,
+    "marks": 0.4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +110,7 @@ def features(
             "steps": float(unit.steps) * (1.0 if kind == "steps" else -1.0),
         }
         if passage.read is not None:
-            row |= {"marks": _marked(passage, unit), "reading": passage.read.logit}
+            row["marks"] = _marked(passage, unit)
         rows.append(row)
     return rows
 
@@ -111,10 +121,10 @@ def _covered(wanted: Mapping[str, float], words: set[str]) -> float:
 
 
 def _marked(passage: Passage, unit: Unit) -> float:
-    """The mean of the highest marks among the tokens of the unit's core."""
+    """The log odds of the highest mark among the tokens of the unit's core."""
     reading, chunk = passage.read, passage.chunk
     if reading is None:
         return 0.0
     shift = len(chunk.reading) - len(chunk.text) - chunk.start  # from the document to what was read
     inside = (reading.starts >= unit.start + shift) & (reading.ends <= unit.end + shift)
-    return float(reading.marks[inside].max()) if inside.any() else 0.0
+    return log_odds(float(reading.marks[inside].max()) if inside.any() else 0.0, _LEAST_MARK)

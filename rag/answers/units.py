@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from rag.answers.sentences import Span, sentences
 from rag.answers.visible import Block, blocks, visible
@@ -58,7 +59,7 @@ def units(passages: Sequence[Passage]) -> list[Unit]:
     for number, passage in enumerate(passages, start=1):
         for unit in _Reader(passage, number).units():
             said = "\n".join(unit.lines)
-            if said not in seen:
+            if unit.start >= passage.chunk.start and said not in seen:  # else it stands further above
                 seen.add(said)
                 found.append(unit)
     return found
@@ -81,7 +82,7 @@ class _Reader:
         chunk = passage.chunk
         self._number = number
         self._from = chunk.start
-        self._blocks = blocks(chunk.text, chunk.markup)
+        self._blocks = blocks(chunk.text, chunk.markup, chunk.lead)
         self._above = chunk.headings
         self._heading: Block | None = None
         self._header: Block | None = None
@@ -197,29 +198,22 @@ class _Reader:
 
     def _announced(self, block: Block, at: int) -> list[str]:
         """The list, rows or code under a sentence that ends in a colon, as much of it as is short."""
+        below = self._blocks[at + 1 :]
+        if not below or below[0].kind in ("heading", "term"):
+            return []
+        first = below[0]
+        if first.kind == "text":
+            said = _sentences(first)
+            return [_line(said[0].text)] if said else []
+        if first.kind == "code":
+            return [CODE + line for line in first.text.splitlines()[:_MOST_LINES]]
+        kinds = ("item",) if first.kind == "item" else ("head", "row")
+        bullet = "- " if first.kind == "item" else ""
         shown: list[str] = []
-        code = False
-        for below in self._blocks[at + 1 :]:
-            if below.kind == "heading" or (code and below.kind != "code"):
-                break
-            if below.kind == "text" and (below.level <= block.level or not shown) and shown:
-                break
-            if below.kind == "code":
-                if shown and not code:
-                    break
-                code = True
-                lines = [CODE + line for line in below.text.splitlines()]
-            elif below.kind == "text" and not shown:
-                said = _sentences(below)
-                return [_line(said[0].text)] if said else []
-            else:
-                lines = [_numbered(below, _line(below.text), bullet="- " if below.kind == "item" else "")]
-            if len(shown) + len(lines) > _MOST_LINES or sum(map(len, [*shown, *lines])) > _LONGEST_LIST:
-                shown += lines[: max(0, _MOST_LINES - len(shown))] if code and not shown else []
-                break
-            shown += lines
-            if code:
-                break
+        for part in takewhile(lambda part: part.kind in kinds and part.level >= first.level, below):
+            shown.append(_numbered(part, _line(part.text), bullet))
+            if len(shown) > _MOST_LINES or sum(map(len, shown)) > _LONGEST_LIST:
+                return shown[:-1]
         return shown
 
     def _term_lines(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +38,8 @@ _ITEM = re.compile(r"([ \t]*)(?:[-*+•]|\.{1,3}|(\d{1,3})[.)])[ \t]+(?=\S)")
 _TERM = re.compile(r"[ \t]*(\S.*?):{2,3}[ \t]*$")
 _UNDERLINE = re.compile(r"([-=~^+])\1{2,}[ \t]*$")
 _TITLE = re.compile(r"(?:={1,5}|#{1,6})[ \t]+\S")
+# AsciiDoc joins the paragraphs of an item by a plus.
+_BETWEEN = ("", "+")
 _LISTING = re.compile(r"(?:-{4,}|\.{4,})[ \t]*$")
 
 
@@ -53,25 +55,25 @@ class Block:
     number: str = ""
 
     def part(self, start: int, end: int) -> Block:
-        return Block(self.kind, self.text[start:end], self.places[start:end], self.level, self.number)
+        return replace(self, text=self.text[start:end], places=self.places[start:end])
 
 
-def visible(text: str, markup: Markup) -> str:
+def visible(text: str, markup: Markup, lead: str = "") -> str:
     """A line for each block; code and paragraphs in the lines that they have."""
-    return "\n".join(f"{block.number} {block.text}".lstrip() for block in blocks(text, markup))
+    return "\n".join(f"{block.number} {block.text}".lstrip() for block in blocks(text, markup, lead))
 
 
-def blocks(text: str, markup: Markup) -> list[Block]:
-    """In order. What begins within a code block or a table, as a cut piece may, is read as what it is."""
+def blocks(text: str, markup: Markup, lead: str = "") -> list[Block]:
+    """In order. `lead` stands further above, at places below zero; without it, what begins within a code
+    block or a table, as a cut piece may, is read as what it is."""
     if markup == "text":
-        return list(_Plain(text).blocks())
-    lead = _missing(text)
-    found = _Markdown(lead + text).blocks()
-    return [_moved(block, len(lead)) for block in found if block.places and block.places[-1] >= len(lead)]
+        return [_moved(block, len(lead)) for block in _Plain(lead + text).blocks()]
+    above = lead or _missing(text)
+    return [_moved(block, len(above)) for block in _Markdown(above + text).blocks() if block.places]
 
 
 def _moved(block: Block, by: int) -> Block:
-    return Block(block.kind, block.text, [max(at - by, 0) for at in block.places], block.level, block.number)
+    return replace(block, places=[at - by for at in block.places])
 
 
 def _missing(text: str) -> str:
@@ -290,7 +292,13 @@ class _Plain:
                 yield from self._block(kind, start, begin, level, number)
                 yield from self._block("code", lines[at + 1][0], lines[close][0], level)
                 at, start, kind, number = close, lines[close][1], "text", ""
-            elif not line.strip() or item or _ROW.match(line) or _TITLE.match(line) or _TERM.match(line):
+            elif (
+                line.strip() in _BETWEEN
+                or item
+                or _ROW.match(line)
+                or _TITLE.match(line)
+                or _TERM.match(line)
+            ):
                 yield from self._block(kind, start, begin, level, number)
                 start, kind, number = begin, "text", ""
                 if item:
@@ -300,13 +308,15 @@ class _Plain:
                         "item",
                         line[: item.end()].strip() if item[2] else "",
                     )
-                elif line.strip():
+                elif line.strip() not in _BETWEEN:
                     alone: Kind = "row" if _ROW.match(line) else "heading" if _TITLE.match(line) else "term"
                     level = 1 if alone == "term" else 0
                     yield from self._block(alone, begin, end, 0 if alone == "term" else level)
                     start = end
-                elif at + 1 < len(lines) and not lines[at + 1][2][:1].isspace() and level:
-                    level = 0
+                else:
+                    start = end
+                    if at + 1 < len(lines) and not lines[at + 1][2][:1].isspace() and not line.strip():
+                        level = 0
             elif (
                 _UNDERLINE.match(line)
                 and at

@@ -82,6 +82,8 @@ def render_calibration(found: CalibrationSummary, folder: Path) -> None:
     proposal, path = found.threshold, escape(found.path)
     colour = "green" if proposal.clean else "yellow"
     out.print(f"[bold {colour}]threshold {proposal.threshold:.4f}[/]", Text(proposal.text))
+    if found.promise is not None:
+        out.print(Text(found.promise.text))
     out.print(f"written to {path}; use it by `reranker: {{calibration: {path}}}`")
     out.print(f"report in {escape(str(folder))}")
 

@@ -16,10 +16,12 @@ from rag.evaluation.crossvalidation import Fitting, HeldOut, hold_out
 from rag.evaluation.dataset import Dataset
 from rag.evaluation.evaluate import open_for
 from rag.evaluation.fitting import OF_THE_CANDIDATE, fit, platt, round_off, straighten
+from rag.evaluation.guarantee import Guarantee, guarantee
 from rag.evaluation.metrics import by_document, mean, score_rankings
 from rag.evaluation.naming import naming
 from rag.evaluation.reliability import Bin, bins, calibration_error, log_loss
 from rag.evaluation.separation import Asked, Proposal, Wish, area, propose
+from rag.pipeline import Pipeline
 from rag.protocols import Progress
 from rag.second_stage.fitted import CalibrationFile
 from rag.settings import Settings
@@ -53,6 +55,7 @@ class Calibrated:
     bins_after: tuple[Bin, ...]
     fitted: Calibration
     proposal: Proposal
+    promise: Guarantee | None
     separation: float | None
     file: CalibrationFile
     path: Path
@@ -109,11 +112,21 @@ def calibrate(
         bins_after=_bins(rows, held_out[chosen]),
         fitted=fitted,
         proposal=proposal,
+        promise=_promise(replace(pipeline, calibration=fitted), dataset, wish),
         separation=area(asked),
         file=CalibrationFile.of(card, fitted, rag.assembly.scored_with(settings.reranker)),
         path=path,
         asked=asked,
     )
+
+
+def _promise(pipeline: Pipeline, dataset: Dataset, wish: Wish) -> Guarantee | None:
+    """Of confidences as they will be with the new calibration, on the questions without an answer."""
+    if wish.false_answers is None or pipeline.confidence is None:
+        return None
+    unable = [question.text for question in dataset.questions if question.can_be_answered is False]
+    found = (pipeline.read(pipeline.find(question)) for question in pipeline.encode_many(unable))
+    return guarantee([pipeline.judge(one).confidence for one in found], wish.false_answers)
 
 
 def write(found: Calibrated) -> None:
@@ -141,6 +154,7 @@ class CalibrationSummary:
     chosen: str
     tried: Mapping[str, Quality]
     threshold: Proposal
+    promise: Guarantee | None
     separation: float | None
     path: str
 
@@ -157,6 +171,7 @@ def summarise_calibration(found: Calibrated) -> CalibrationSummary:
         chosen=found.chosen,
         tried=found.tried,
         threshold=found.proposal,
+        promise=found.promise,
         separation=found.separation,
         path=str(found.path),
     )
