@@ -7,6 +7,7 @@ from rich.text import Text
 
 from rag.cli.printing import console
 from rag.training.plan import Plan
+from rag.training.reader import TrainedReader
 from rag.training.trained import TrainedSummary
 
 
@@ -51,3 +52,18 @@ def render_trained(found: TrainedSummary) -> None:
     out.print(Text(found.config_lines, style="bold"))
     if found.kind == "embedder":
         out.print("then `rag rebuild --embed` encodes the index anew; the old one answers meanwhile")
+
+
+def render_trained_reader(found: TrainedReader) -> None:
+    out, gain = console(), found.gain
+    colour = "green" if gain.low > 0 else "yellow"
+    out.print(
+        f"passages without the answer read as less likely to hold it: {found.before:.3f} → {found.after:.3f} "
+        f"on {gain.questions} questions held out: [bold {colour}]{gain.mean:+.3f}[/] "
+        f"(95% interval {gain.low:+.3f} to {gain.high:+.3f})"
+    )
+    if not found.installed:
+        out.print("[bold red]not installed[/]: it is not shown to be better; --force keeps it all the same")
+        return
+    out.print(f"written to {escape(found.out)}; in the config:")
+    out.print(Text(found.config_lines, style="bold"))

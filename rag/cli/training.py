@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rag.training.reader import ReaderTraining
 
 commands = typer.Typer()
 
@@ -55,6 +58,9 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Keep the model though it is not shown to be better.")
     ] = False,
+    reader: Annotated[
+        bool, typer.Option("--reader", help="Fit the reader, not the model that ranks; 10 minutes.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else.")
     ] = False,
@@ -72,6 +78,7 @@ def train(
     from rag.settings import Settings
     from rag.training.options import Options
     from rag.training.plan import Plan
+    from rag.training.reader import ReaderTraining
     from rag.training.recipe import Recipe
     from rag.training.train import Training
     from rag.training.trained import summarise_training
@@ -85,6 +92,9 @@ def train(
     options = Options(out, feedback, synthetic, minutes, force, indexes)
     with showing_progress(quiet=as_json) as progress:
         data = None if dataset is None else Dataset.load(dataset, split)
+        if reader:
+            _train_reader(ReaderTraining(Settings.load(config), data, seed, options, progress), as_json)
+            return
         training = Training(Settings.load(config), str(config), data, recipe, options, progress)
         if plan:
             made = training.plan()
@@ -93,5 +103,17 @@ def train(
         trained = training.run(tell)
     summary = summarise_training(trained)
     print_json(to_json(summary, DIGITS)) if as_json else render_trained(summary)
+    if not trained.installed:
+        raise typer.Exit(NOT_BETTER)
+
+
+def _train_reader(training: ReaderTraining, as_json: bool) -> None:
+    from rag.cli.printing import print_json
+    from rag.cli.render_training import render_trained_reader
+    from rag.contract import to_json
+    from rag.evaluation.summary import DIGITS
+
+    trained = training.run(lambda line: None)
+    print_json(to_json(trained, DIGITS)) if as_json else render_trained_reader(trained)
     if not trained.installed:
         raise typer.Exit(NOT_BETTER)

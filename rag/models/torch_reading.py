@@ -35,7 +35,7 @@ class ReadingNetwork(nn.Module):
         disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
         # Few passes do not overfit, and to draw the random numbers takes as long as to learn.
         config = BertConfig.from_pretrained(body, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-        self.bert = BertModel.from_pretrained(body, config=config, attn_implementation="sdpa")
+        self.bert = BertModel.from_pretrained(body, config=config, attn_implementation="eager")
         self.answers = nn.Linear(config.hidden_size, 1)
         self.marks = nn.Linear(config.hidden_size, 1)
         self.best = nn.Linear(1, 1)

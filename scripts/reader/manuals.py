@@ -129,13 +129,14 @@ def _entries(manual: str, html: str) -> Iterator[Entry]:
             above = [(n, heading) for n, heading in above if n < level]
             path = [title, *(heading for _, heading in above)]
             above.append((level, _words(tag)))
-            term, body = tag, "".join(str(part) for part in _until_heading(tag))
+            term: Tag | None = tag
+            body = "".join(str(part) for part in _until_heading(tag))
         else:
             term, definition = _defined(tag)
             if term is None or definition is None:
                 continue
             path, body = [title, *(heading for _, heading in above)], definition.decode_contents()
-        name, text = _words(term).rstrip("¶#: "), _shortened(pages.read(f"<p></p>{body}").text)
+        name, text = _words(term or tag).rstrip("¶#: "), _shortened(pages.read(f"<p></p>{body}").text)
         if 2 <= len(name) <= 90 and len(text.split()) >= 8:
             places = tuple(dict.fromkeys(filter(None, path))) or (manual,)
             yield Entry(manual, places, name, text, tag.name not in _HEADINGS)

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from support.readers import write_reader
 
 from rag.answers.reader import BundledReaderSettings
 from rag.errors import InputError, ModelError
 from rag.models.choice import Choice
-from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.reading import ReadingModel
-from rag.models.torch_reading import ReadingNetwork, save_network
 from rag.types import Reading
 
 QUESTION = "When do I close the dome?"
@@ -26,18 +24,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reader on disk that has learned nothing: the body with a last layer and heads of fixed numbers."""
-    torch.manual_seed(3)
-    body = find_model(BUNDLED_NAME, None)
-    network = ReadingNetwork(body)
-    with torch.no_grad():
-        for parameter in network.bert.encoder.layer[-1].parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.02)
-        network.marks.weight.mul_(20)
-        network.answers.weight.copy_(torch.randn_like(network.answers.weight))
-        network.best.bias.fill_(0.5)
-    save_network(network, body, made := tmp_path_factory.mktemp("reader"), {"seed": 3})
-    return made
+    return write_reader(tmp_path_factory.mktemp("reader"))
 
 
 def read(folder: Path, runtime: str, texts: list[str] = TEXTS) -> list[Reading]:

@@ -76,7 +76,7 @@ class Material:
     @cached_property
     def lessons(self) -> Sequence[Lesson]:
         """Mined once: a passage that changes its place by a rounding must not make it another training."""
-        return self._kept("lessons", self._mined)
+        return self._kept("lessons", lambda: self.mined(self.parts.train))
 
     @cached_property
     def titles(self) -> Sequence[Lesson]:
@@ -130,8 +130,8 @@ class Material:
     def _miner(self) -> Miner:
         return Miner(self.rag.pipeline, self.rag.assembly.index.catalog, self.named, self._recipe)
 
-    def _mined(self) -> list[Lesson]:
-        if found := list(self._miner.lessons(self.parts.train, self._progress)):
+    def mined(self, questions: Sequence[LabelledQuestion]) -> list[Lesson]:
+        if found := list(self._miner.lessons(questions, self._progress)):
             return found
         raise InputError(
             "none of the questions to train on has its answer in the index: `rag ingest` its documents"
