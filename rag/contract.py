@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from rag.answers.citations import uri
-from rag.types import Answer, IngestReport, Passage, SearchResult
+from rag.types import Answer, IngestReport, Metadata, Passage, SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class UsedPassage:
+    """A passage that an answer was made from, or that a search found."""
+
+    source: str
+    text: str
+    relevance: float
+    score: float
+    start: int
+    end: int
+    page: int | None
+    headings: tuple[str, ...]
+    metadata: Metadata
+    rank: int
+    also: tuple[str, ...] = ()
+    uri: str | None = None
 
 
 def to_json(value: Any, digits: int | None = None) -> Any:
@@ -33,7 +51,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "text": answer.text,
         "notice": answer.notice,
         "citations": [asdict(citation) for citation in answer.citations],
-        "passages": [_passage(passage) for passage in answer.passages],
+        "passages": [to_json(_used(passage)) for passage in answer.passages],
         "trace": asdict(answer.trace),
     }
 
@@ -41,7 +59,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 def search_json(result: SearchResult) -> dict[str, Any]:
     return {
         "question": result.question,
-        "passages": [_passage(passage) for passage in result.passages],
+        "passages": [to_json(_used(passage)) for passage in result.passages],
         "trace": asdict(result.trace),
     }
 
@@ -54,19 +72,19 @@ def error_json(error: Exception) -> dict[str, Any]:
     return {"error": {"type": type(error).__name__, "message": str(error)}}
 
 
-def _passage(passage: Passage) -> dict[str, Any]:
+def _used(passage: Passage) -> UsedPassage:
     chunk = passage.chunk
-    return {
-        "source": chunk.source,
-        "text": chunk.text,
-        "relevance": passage.relevance,
-        "score": passage.score,
-        "start": chunk.start,
-        "end": chunk.end,
-        "page": chunk.page,
-        "headings": list(chunk.headings),
-        "metadata": dict(chunk.metadata),
-        "rank": passage.rank,
-        "also": list(passage.candidate.also),
-        "uri": uri(chunk),
-    }
+    return UsedPassage(
+        source=chunk.source,
+        text=chunk.text,
+        relevance=passage.relevance,
+        score=passage.score,
+        start=chunk.start,
+        end=chunk.end,
+        page=chunk.page,
+        headings=chunk.headings,
+        metadata=chunk.metadata,
+        rank=passage.rank,
+        also=tuple(passage.candidate.also),
+        uri=uri(chunk),
+    )

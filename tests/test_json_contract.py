@@ -12,7 +12,7 @@ from support.docs import rows
 from support.places import ROOT
 
 from rag import Rag
-from rag.contract import answer_json, ingest_json, search_json, to_json
+from rag.contract import UsedPassage, answer_json, ingest_json, search_json, to_json
 from rag.evaluation.calibrate import CalibrationSummary
 from rag.evaluation.compare import ComparisonSummary
 from rag.evaluation.drafting import DraftsSummary
@@ -23,7 +23,7 @@ from rag.inspection.models_in_use import Model
 from rag.inspection.status import Status
 from rag.inspection.why import Absence
 from rag.runs.costs import Costs
-from rag.runs.line import AnswerLine, UsedPassage
+from rag.runs.line import AnswerLine
 from rag.runs.outcomes import Results, add_up, count, stage_times
 from rag.runs.run import RunSummary
 from rag.runs.run_file import RunFile

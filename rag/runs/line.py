@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rag.contract import to_json
-from rag.types import AnswerState, Citation, Metadata, Trace
+from rag.contract import UsedPassage, to_json
+from rag.types import AnswerState, Citation, Trace
 
 _NO_TRACE = Trace()
 
@@ -24,22 +24,6 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class UsedPassage:
-    """A passage that an answer was made from."""
-
-    source: str
-    text: str
-    relevance: float
-    score: float
-    start: int
-    end: int
-    page: int | None
-    headings: tuple[str, ...]
-    metadata: Metadata
-    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +66,9 @@ class AnswerLine:
 
     def document(self) -> dict[str, Any]:
         """As it stands in the file."""
-        told = to_json(self)
-        names = ("question", "error") if self.error else [name for name in told if told[name] is not None]
-        return {"_id": self.id, **{name: told[name] for name in names if name != "id"}}
+        whole = to_json(self)
+        names = ("question", "error") if self.error else [name for name in whole if whole[name] is not None]
+        return {"_id": self.id, **{name: whole[name] for name in names if name != "id"}}
 
 
 @cache
