@@ -115,4 +115,5 @@ def _row(passage: Passage, reason: str) -> CandidateTrace:
         kept=not reason,
         reason=reason,
         scored_by=passage.scorer.kind if passage.scorer else "",
+        also=candidate.also,
     )

@@ -387,6 +387,7 @@ class CandidateTrace:
     kept: bool
     reason: str
     scored_by: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _excerpt(number: int, chunk: Chunk) -> Excerpt:
         source=_visible(one_line(chunk.source)),
         heading=_visible(one_line(heading_of(chunk) or "")),
         page=chunk.page,
-        text=_visible(chunk.text),
+        text=_visible(chunk.lead + chunk.text),
     )
 
 

@@ -159,7 +159,8 @@ def sort_candidates(line: AnswerLine, rank: Rank) -> list[CandidateTrace]:
 
 def rank_documents(line: AnswerLine, rank: Rank, named: Naming) -> list[str]:
     """The documents in the order of this rank, each by its best passage."""
-    return by_document(named.document(row.source) for row in sort_candidates(line, rank))
+    rows = sort_candidates(line, rank)
+    return by_document(named.document(source) for row in rows for source in (row.source, *row.also))
 
 
 def _explain_stand_in(line: AnswerLine) -> str:

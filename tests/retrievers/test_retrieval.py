@@ -51,6 +51,14 @@ def retrieve(
     return list(small.retriever(mode, top_n).retrieve(question, Where.of(where)))
 
 
+def test_passages_that_read_the_same_are_one_candidate_that_names_all_its_sources(tmp_path: Path) -> None:
+    texts = {f"{n}.md": "Close the dome when the wind is above 16 metres." for n in range(3)}
+    copied = SmallIndex(tmp_path, texts | {"other.md": "The wind vane is checked each May."})
+    first, second = retrieve(copied, "when does the dome close for wind")
+    assert {Path(source).name for source in (first.chunk.source, *first.also)} == {"0.md", "1.md", "2.md"}
+    assert (Path(second.chunk.source).name, second.also) == ("other.md", ())
+
+
 # --- three ways ----------------------------------------------------------------------------
 
 
