@@ -61,11 +61,8 @@ class ReaderTraining:
         self, settings: Settings, dataset: Dataset | None, seed: int, options: Options, progress: Progress
     ) -> None:
         check_out(options.out)
-        reader = settings.reader
-        if not isinstance(reader, BundledReaderSettings):
-            reader = BundledReaderSettings(kind="bundled")
-        self._settings = reader
-        self._start = reader.model or reader_model()
+        model = settings.reader.local_model(settings.token_model())
+        self._start = Path(model.name) if model and model.reads == "marks" else reader_model()
         self._seed = seed
         self._options = options
         # The ranking finds what only looks as if it answered; it is not trained here.
@@ -74,12 +71,12 @@ class ReaderTraining:
 
     def run(self, tell: Callable[[str], None]) -> TrainedReader:
         with hold(self._options.work):
-            present = self._settings.build()
+            present = _reader(self._start)
             lessons = [_group(lesson, present) for lesson in self._material.lessons]
             judging = [_group(lesson, present) for lesson in self._material.mined(self._material.parts.judge)]
             before = told_apart(present, judging)
             made = self._learned(lessons, tell)
-            after = told_apart(self._settings.model_copy(update={"model": made}).build(), judging)
+            after = told_apart(_reader(made), judging)
             gain = difference(before, after, self._seed)
             trained = TrainedReader(
                 out=str(self._options.out),
@@ -120,6 +117,10 @@ class ReaderTraining:
         }
         (made / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
         put(made, self._options.out)
+
+
+def _reader(folder: Path) -> Reader:
+    return BundledReaderSettings(kind="bundled", model=folder).build()
 
 
 def told_apart(reader: Reader, groups: Sequence[Group]) -> list[float]:
