@@ -125,7 +125,7 @@ def _state(confidence: float, least: float, unsure: float) -> AnswerState:
 
 
 def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
-    """Of the selected passages. `reading` and `best_reading` only where a reader has read.
+    """Of the selected passages. `reading` only where a reader has read.
 
     `reading`: the mean of what was read, in which each passage weighs as much as the odds that it is
     relevant; what a passage beside the point says does not count.
@@ -145,7 +145,6 @@ def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
         odds = [math.exp(logit) for logit, _ in readings]
         weighed = (o * read.logit for o, (_, read) in zip(odds, readings, strict=True))
         found["reading"] = sum(weighed) / sum(odds)
-        found["best_reading"] = max(read.logit for _, read in readings)
     return found
 
 

@@ -16,8 +16,8 @@ from rag.types import Floats, Ints, Passage
 
 _LEAST_MARK = 1e-3
 
-# Near what a logistic model finds for sentences with the answer, over 1,100 questions of SQuAD, NQ and COVID-QA.
-# Those have no headings or tables to speak of: `in_context` and `steps` are set, not fitted.
+# Near what a logistic model finds for sentences with the answer, over 1,100 questions of SQuAD, NQ and
+# COVID-QA. Those have no headings or tables to speak of: `in_context` and `steps` are set, not fitted.
 WEIGHTS: Mapping[str, float] = {
     "bias": -7.0,
     "match": 4.0,

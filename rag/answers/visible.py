@@ -279,73 +279,76 @@ class _Plain:
 
     def __init__(self, source: str) -> None:
         self._source = source
+        ends = [end.end() for end in _LINE_END.finditer(source)]
+        self._starts = [0, *ends, len(source)] if not ends or ends[-1] < len(source) else [0, *ends]
+        self._count = len(self._starts) - 1
+        self._begin(0)
 
     def blocks(self) -> Iterator[Block]:
-        lines = list(self._lines())
-        start, at = 0, 0
-        kind: Kind = "text"
-        level, number = 0, ""
-        while at < len(lines):
-            begin, end, line = lines[at]
-            item = _ITEM.match(line)
-            if _LISTING.match(line) and (close := self._closing(lines, at)):
-                yield from self._block(kind, start, begin, level, number)
-                yield from self._block("code", lines[at + 1][0], lines[close][0], level)
-                at, start, kind, number = close, lines[close][1], "text", ""
-            elif (
-                line.strip() in _BETWEEN
-                or item
-                or _ROW.match(line)
-                or _TITLE.match(line)
-                or _TERM.match(line)
-            ):
-                yield from self._block(kind, start, begin, level, number)
-                start, kind, number = begin, "text", ""
-                if item:
-                    level = 1 + len(item[1].expandtabs(4)) // 2
-                    start, kind, number = (
-                        begin + item.end(),
-                        "item",
-                        line[: item.end()].strip() if item[2] else "",
-                    )
-                elif line.strip() not in _BETWEEN:
-                    alone: Kind = "row" if _ROW.match(line) else "heading" if _TITLE.match(line) else "term"
-                    level = 1 if alone == "term" else 0
-                    yield from self._block(alone, begin, end, 0 if alone == "term" else level)
-                    start = end
-                else:
-                    start = end
-                    if at + 1 < len(lines) and not lines[at + 1][2][:1].isspace() and not line.strip():
-                        level = 0
-            elif (
-                _UNDERLINE.match(line)
-                and at
-                and lines[at - 1][0] == start
-                and abs(len(line.rstrip()) - len(lines[at - 1][2].rstrip())) <= 2
-            ):
-                yield from self._block("heading", start, begin, 1)
-                start, kind, level, number = end, "text", 0, ""
-            at += 1
-        yield from self._block(kind, start, len(self._source), level, number)
-
-    def _lines(self) -> Iterator[tuple[int, int, str]]:
         at = 0
-        for line in self._source.splitlines(keepends=True):
-            yield at, at + len(line), line
-            at += len(line)
+        while at < self._count:
+            line = self._line(at)
+            item = _ITEM.match(line)
+            if _LISTING.match(line) and (close := self._closing(at)):
+                yield from self._block(at)
+                yield from self._cut("code", self._starts[at + 1], self._starts[close], self._level)
+                at = close
+                self._begin(self._starts[at + 1], self._level)
+            elif item:
+                yield from self._block(at)
+                number = line[: item.end()].strip() if item[2] else ""
+                level = 1 + len(item[1].expandtabs(4)) // 2
+                self._begin(self._starts[at] + item.end(), level, "item", number)
+            elif line.strip() in _BETWEEN:
+                yield from self._block(at)
+                self._begin(
+                    self._starts[at + 1], self._level if line.strip() or self._indented(at + 1) else 0
+                )
+            elif kind := _alone(line):
+                yield from self._block(at)
+                yield from self._cut(kind, self._starts[at], self._starts[at + 1], 0)
+                self._begin(self._starts[at + 1], 1 if kind == "term" else 0)
+            elif self._underlines(at):
+                yield from self._cut("heading", self._start, self._starts[at], 1)
+                self._begin(self._starts[at + 1])
+            at += 1
+        yield from self._block(self._count)
 
-    def _closing(self, lines: Sequence[tuple[int, int, str]], at: int) -> int | None:
-        mark = lines[at][2].rstrip()
-        if at + 1 >= len(lines):
-            return None
-        return next((i for i in range(at + 1, len(lines)) if lines[i][2].rstrip() == mark), None)
+    def _begin(self, start: int, level: int = 0, kind: Kind = "text", number: str = "") -> None:
+        self._start, self._level, self._kind, self._number = start, level, kind, number
 
-    def _block(self, kind: Kind, start: int, end: int, level: int, number: str = "") -> Iterator[Block]:
+    def _line(self, at: int) -> str:
+        return self._source[self._starts[at] : self._starts[at + 1]]
+
+    def _indented(self, at: int) -> bool:
+        return at < self._count and self._line(at)[:1].isspace()
+
+    def _underlines(self, at: int) -> bool:
+        """The line under a title that stands alone, about as long as it."""
+        if not _UNDERLINE.match(self._line(at)) or not at or self._starts[at - 1] != self._start:
+            return False
+        return abs(len(self._line(at).rstrip()) - len(self._line(at - 1).rstrip())) <= 2
+
+    def _closing(self, at: int) -> int | None:
+        mark = self._line(at).rstrip()
+        return next((i for i in range(at + 1, self._count) if self._line(i).rstrip() == mark), None)
+
+    def _block(self, until: int) -> Iterator[Block]:
+        """What has come together up to that line."""
+        return self._cut(self._kind, self._start, self._starts[until], self._level, self._number)
+
+    def _cut(self, kind: Kind, start: int, end: int, level: int, number: str = "") -> Iterator[Block]:
         text = self._source[start:end]
-        if kind != "code":
-            start += len(text) - len(text.lstrip())
-        else:
-            start += len(text) - len(text.lstrip("\n"))
+        start += len(text) - len(text.lstrip("\n" if kind == "code" else None))
         text = self._source[start:end].rstrip()
         if text:
             yield Block(kind, text, range(start, start + len(text)), level, number)
+
+
+def _alone(line: str) -> Kind | None:
+    """What a line is that is a block by itself."""
+    if _ROW.match(line):
+        return "row"
+    if _TITLE.match(line):
+        return "heading"
+    return "term" if _TERM.match(line) else None
