@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rag.errors import InputError
@@ -85,17 +85,10 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class CorrectedGain:
+class CorrectedGain(Difference):
     """`p_corrected`: for there being several configs."""
 
-    mean: float
-    low: float
-    high: float
-    p: float
     p_corrected: float
-    wins: int
-    ties: int
-    losses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +205,7 @@ def summarise_comparison(comparison: Comparison) -> ComparisonSummary:
 
 def _summarise_pair(pair: Pair) -> PairSummary:
     metrics = {
-        name: CorrectedGain(
-            found.mean,
-            found.low,
-            found.high,
-            found.p,
-            pair.corrected[name],
-            found.wins,
-            found.ties,
-            found.losses,
-        )
+        name: CorrectedGain(**asdict(found), p_corrected=pair.corrected[name])
         for name, found in pair.differences.items()
     }
     return PairSummary(pair.config, pair.verdict, metrics, tuple(pair.moved))

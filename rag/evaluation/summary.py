@@ -12,24 +12,12 @@ from rag.evaluation.metrics import Scores
 from rag.evaluation.reliability import calibration_error
 from rag.evaluation.scoring import Evaluation, Scored
 from rag.evaluation.separation import Asked, area, false_answers_at
+from rag.evaluation.statistics import Difference
 from rag.evaluation.verdict import Verdict
 from rag.runs.outcomes import Percentiles, add_up
 
 # Of a figure in JSON.
 DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """Of the metric that decides; `low` to `high` is its 95% interval."""
-
-    mean: float
-    low: float
-    high: float
-    p: float
-    wins: int
-    ties: int
-    losses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +54,7 @@ class Summary:
     before: Scores
     after: Scores
     intervals: Mapping[str, tuple[float, float]]
-    gain: Gain
+    gain: Difference
     verdict: Verdict
     answers: AnswersSummary
     relevance: Relevance
@@ -95,7 +83,6 @@ class QuestionLine:
 
 
 def summarise(evaluation: Evaluation) -> Summary:
-    gain = evaluation.gain()
     intervals = {name: evaluation.interval(name) for name in ("before", "after") if evaluation.ranked}
     return Summary(
         dataset=evaluation.dataset.name,
@@ -108,7 +95,7 @@ def summarise(evaluation: Evaluation) -> Summary:
         before=evaluation.means("before"),
         after=evaluation.means("after"),
         intervals={name: (found.low, found.high) for name, found in intervals.items()},
-        gain=Gain(gain.mean, gain.low, gain.high, gain.p, gain.wins, gain.ties, gain.losses),
+        gain=evaluation.gain(),
         verdict=evaluation.verdict(),
         answers=evaluation.answers(),
         relevance=_relevance(evaluation.judged()),

@@ -22,14 +22,10 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Outcomes):
     """`answerable`, `unanswerable`: of the questions of which the file says so; None where it says so of
     none."""
 
-    questions: int
-    found: int
-    not_found: int
-    failed: int
     answerable: Outcomes | None = None
     unanswerable: Outcomes | None = None
 
