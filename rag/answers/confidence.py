@@ -125,7 +125,8 @@ def _state(confidence: float, least: float, unsure: float) -> AnswerState:
 
 
 def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
-    """Of the selected passages. `reading` only where a reader has read.
+    """Of the selected passages. `reading` only where a reader that
+    marks has read: the logits of another are on another scale.
 
     `reading`: the mean of what was read, in which each passage weighs as much as the odds that it is
     relevant; what a passage beside the point says does not count.
@@ -140,7 +141,11 @@ def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
         "coverage": max(held),
         "cosine": ranked[0].candidate.evidence.cosine or 0.0,
     }
-    readings = [(logit, passage.read) for logit, passage in zip(logits, ranked, strict=True) if passage.read]
+    readings = [
+        (logit, passage.read)
+        for logit, passage in zip(logits, ranked, strict=True)
+        if passage.read is not None and len(passage.read.marks)
+    ]
     if readings:
         odds = [math.exp(logit) for logit, _ in readings]
         weighed = (o * read.logit for o, (_, read) in zip(odds, readings, strict=True))

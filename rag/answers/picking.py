@@ -112,7 +112,7 @@ def features(
             "asked": float(kind is not None and holds(kind, unit.core, question)),
             "steps": float(unit.steps) * (1.0 if kind == "steps" else -1.0),
         }
-        if passage.read is not None:
+        if passage.read is not None and len(passage.read.marks):
             row["marks"] = _marked(passage, unit)
         rows.append(row)
     return rows

@@ -56,8 +56,8 @@ class NoReaderSettings(PartSettings, frozen=True):
 
 class BundledReaderSettings(PartSettings, frozen=True):
     """The reader that comes with rag. model: a folder that `rag train --reader` made, instead. passages: at
-    most so many of the selected ones are read, the most relevant first. threshold: null takes the model's
-    own."""
+    most so many of the selected ones are read, the most relevant first. threshold: null refuses nothing by
+    itself, the answer's confidence goes by what was read."""
 
     kind: Literal["bundled"]
     model: Path | None = None
@@ -73,7 +73,7 @@ class BundledReaderSettings(PartSettings, frozen=True):
             model = load_reading(folder, self.precision)
             return lambda question, texts: model.read(question, texts, self.batch_tokens)
 
-        return PassageReader(name, _scaled(folder, self.threshold), self.passages, load)
+        return PassageReader(name, _scaled(folder, self.threshold or 0.0), self.passages, load)
 
     def local_model(self, tokens: LocalModel) -> LocalModel:
         return LocalModel(str(self._folder()), None, "marks", precision=self.precision)

@@ -50,8 +50,8 @@ def pipeline(
 
 
 def read_with(found: Passage, logit: float) -> Passage:
-    nothing = np.zeros(0, np.int64)
-    return replace(found, read=Reading(logit, nothing, nothing, np.zeros(0, np.float32)))
+    start, end = np.zeros(1, np.int64), np.ones(1, np.int64)
+    return replace(found, read=Reading(logit, start, end, np.full(1, 0.5, np.float32)))
 
 
 # --- three states ----------------------------------------------------------------------------
