@@ -48,3 +48,14 @@ def config(handbook_settings: Settings, tmp_path: Path) -> Path:
     path = tmp_path / "handbook.yaml"
     path.write_text(f"store: {{path: '{handbook_settings.store.path}'}}\nreranker: {{top_k: 2}}\n")
     return path
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two documents, in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "fuses.md").write_text("---\nteam: power\n---\n\nThe spare fuse is kept in the red drawer.\n")
+    (folder / "soup.md").write_text("---\nteam: kitchen\n---\n\nSoup is served at seven in the evening.\n")
+    return folder
