@@ -13,6 +13,7 @@ def test_ingest_reports_what_it_did_as_json(run: Run, notes: Path) -> None:
     assert (first.code, first.err) == (0, "")
     assert set(first.json) == {
         "new", "changed", "unchanged", "removed", "skipped", "chunks", "embedded", "seconds",
+        "furniture", "furnished",
     }  # fmt: skip
     assert (first.json["new"], first.json["embedded"], first.json["skipped"]) == (2, 2, [])
     second = run("ingest", "notes", "--json").json
