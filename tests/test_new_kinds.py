@@ -87,6 +87,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "rag", root / "rag", ignore=shutil.ignore_patterns("__pycache__"))
     for addition in ADDITIONS:
         addition.to(root / "rag")
+    shutil.copy(SUPPORT / "new_kinds" / "counts_runtime.py", root / "rag" / "models")
+    names = root / "rag" / "models" / "choice.py"
+    names.write_text(names.read_text().replace('Literal["auto", ', 'Literal["auto", "counts", ', 1))
     return root
 
 
@@ -135,6 +138,23 @@ def test_new_kinds_go_through_every_command(extended: Path) -> None:
     assert "retriever.kind 'nearest' keeps its passages to itself" in refusals[0]
     assert "reranker.kind 'shared' is not a model that can be trained here" in refusals[1]
     assert "embedder.kind 'hashed' is no model of this machine" in refusals[2]
+
+
+RUNTIME = """
+from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.models.choice import choose
+from rag.models.folder import BUNDLED_NAME, find_model
+folder = find_model(BUNDLED_NAME, None)
+embedder = SentenceTransformersSettings(runtime="counts").build()
+one, other = (vectors.vector for vectors in embedder.embed_questions(["dome dome dome", "lens"]))
+chosen = choose("counts", "auto", None, folder)
+print(chosen.file.cross_encoder(folder, None, "auto").score("a", ["b"], None, 64))
+print(choose("auto", "auto", "cpu", folder).runtime, round(float(one @ one), 3), float(one @ other) < 0.7)
+"""
+
+
+def test_a_new_runtime_is_a_file_and_its_name(extended: Path) -> None:
+    assert python(extended, "-c", RUNTIME).split("\n")[:2] == ["([5.0], 0)", "openvino 1.0 True"]
 
 
 def test_new_kinds_keep_the_rules_of_the_architecture(extended: Path) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rag.models import token_bits
-from rag.models.bert import Pooling, network_hash, read_bert
+from rag.models.bert import Pooling
 from rag.models.choice import Choice, Precision, Runtime, choose
-from rag.models.folder import modules, read_json, reading_window
+from rag.models.folder import modules, read_json
 from rag.models.once import once
 from rag.models.queue import Engine, Outputs, SharedQueue
-from rag.models.tokenizer import load_tokenizer, tokens_of
 from rag.models.tokens import Tokens
 
 _READ = ("Transformer", "Pooling", "Normalize")
@@ -40,37 +37,10 @@ def choose_for_sentences(folder: Path, runtime: Runtime, precision: Precision, d
 
 def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> BiEncoder:
     choice = choose_for_sentences(folder, runtime, precision, device)
-    return BiEncoder(_engine(choice, folder, device))
+    return BiEncoder(choice.file.bi_encoder(folder, _pooling(folder) or "mean", device, choice.precision))
 
 
 load_bi_encoder = once(_load)
-
-
-def _engine(choice: Choice, folder: Path, device: str | None) -> Engine:
-    if choice.runtime == "torch":
-        from rag.models.torch_bi_encoder import TorchSentences
-
-        return TorchSentences(folder, device, choice.precision)
-    pooling = _pooling(folder) or "mean"
-    if choice.runtime == "onnx":
-        from rag.models.onnx import OnnxSentences
-
-        return OnnxSentences(folder, pooling)
-    from rag.models.openvino import OpenVinoEngine
-
-    def graph() -> Any:
-        from rag.models.graph import sentence_graph
-
-        bert = read_bert(folder)
-        network = sentence_graph(bert, pooling, token_bits.rotation(bert.hidden))
-        if choice.precision != "int8":
-            return network
-        from rag.models.int8 import quantized, sample_texts
-
-        texts = tokens_of(load_tokenizer(folder), sample_texts(), reading_window(folder))
-        return quantized(network, texts)
-
-    return OpenVinoEngine(f"sentences-{pooling}-{network_hash(folder)}", graph, choice.precision)
 
 
 def _why_not(folder: Path) -> str:

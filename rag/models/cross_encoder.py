@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from rag.errors import ModelError
-from rag.models.bert import network_hash, read_bert
 from rag.models.choice import Choice, Precision, Runtime, choose
 from rag.models.folder import modules, read_json, reading_window
 from rag.models.once import once
 from rag.models.queue import Engine, SharedQueue
 from rag.models.tokenizer import load_tokenizer, marked, room_for_passage
-from rag.models.tokens import Tokens
 
 
 class CrossEncoder(Protocol):
@@ -24,13 +22,13 @@ class CrossEncoder(Protocol):
         ...
 
 
-class QueuedPairs:
-    """CrossEncoder of several questions at a time go through the model together."""
+class QueuedCrossEncoder:
+    """Pairs of several questions at a time go through the model together."""
 
-    def __init__(self, folder: Path, choice: Choice) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         self._folder = folder
         self._window = reading_window(folder)
-        self._queue = SharedQueue(self._engine(choice))
+        self._queue = SharedQueue(engine)
 
     def score(
         self, question: str, texts: Sequence[str], window: int | None, batch_tokens: int
@@ -45,34 +43,6 @@ class QueuedPairs:
         pairs = [marked(tokenizer, asked, passage, room) for passage in passages]
         return [float(logit) for (logit,) in self._queue.run(pairs, batch_tokens)], cut
 
-    def _engine(self, choice: Choice) -> Engine:
-        if choice.runtime == "onnx":
-            from rag.models.onnx import OnnxPairs
-
-            return OnnxPairs(self._folder)
-        from rag.models.openvino import OpenVinoEngine
-
-        name = f"pairs-{network_hash(self._folder)}"
-        return OpenVinoEngine(name, lambda: self._graph(choice.precision), choice.precision)
-
-    def _graph(self, precision: Precision) -> Any:
-        from rag.models.graph import pair_graph
-
-        network = pair_graph(read_bert(self._folder))
-        if precision != "int8":
-            return network
-        from rag.models.int8 import quantized, sample_texts
-
-        return quantized(network, self._sample_pairs(sample_texts()))
-
-    def _sample_pairs(self, texts: Sequence[str]) -> list[Tokens]:
-        """Each text with a sentence of the next one for a question."""
-        tokenizer = load_tokenizer(self._folder)
-        encodings = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
-        asked = [tokenizer.encode(text[:60], add_special_tokens=False) for text in (*texts[1:], texts[0])]
-        room = self._window - 60 - tokenizer.num_special_tokens_to_add(True)
-        return [marked(tokenizer, a, b, room) for a, b in zip(asked, encodings, strict=True)]
-
 
 def choose_for_pairs(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> Choice:
     _check_head(folder)
@@ -81,11 +51,7 @@ def choose_for_pairs(folder: Path, runtime: Runtime, precision: Precision, devic
 
 def _load(folder: Path, runtime: Runtime, precision: Precision, device: str | None) -> CrossEncoder:
     choice = choose_for_pairs(folder, runtime, precision, device)
-    if choice.runtime != "torch":
-        return QueuedPairs(folder, choice)
-    from rag.models.torch_cross_encoder import TorchPairs
-
-    return TorchPairs(folder, device, choice.precision)
+    return choice.file.cross_encoder(folder, device, choice.precision)
 
 
 load_cross_encoder = once(_load)

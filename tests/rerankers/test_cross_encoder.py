@@ -13,6 +13,7 @@ from support.cross_encoders import build, made
 
 from rag.errors import InputError, ModelError
 from rag.models.folder import BUNDLED_NAME, find_model
+from rag.second_stage.guards.checked import Checked
 from rag.second_stage.rank import rerank
 from rag.types import Candidate, Question
 
@@ -191,4 +192,4 @@ def test_a_logit_that_is_no_number_is_an_error_that_names_the_pair(model: Path, 
     weights["classifier.bias"] = torch.tensor([float("nan")])
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"nan.*When is the dome closed\?.*0\.md"):
-        rerank(build(broken), RAW, QUESTION, candidates(1))
+        rerank(Checked(build(broken)), RAW, QUESTION, candidates(1))

@@ -1,4 +1,8 @@
-"""Models by onnxruntime on the CPU: the model's own ONNX file, or one that torch writes once."""
+"""Models by onnxruntime on the CPU: the model's own ONNX file, or one that torch writes once.
+
+It reads families that OpenVINO's graphs do not know (DeBERTa, ModernBERT), on Macs with Intel's
+processors too, where OpenVINO has no package; a question then needs no torch.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,9 @@ import numpy as np
 from rag.errors import ConfigError, ModelError
 from rag.models import token_bits
 from rag.models.bert import Pooling
+from rag.models.choice import Precision
 from rag.models.compiled import kept
+from rag.models.cross_encoder import QueuedCrossEncoder
 from rag.models.folder import weights_hash
 from rag.models.queue import Outputs
 from rag.models.tokens import Batch
@@ -22,7 +28,23 @@ from rag.types import Floats
 
 Task = Literal["sentences", "pairs"]
 
+TAKES_ALL = False
+AUTO = 0
+PRECISIONS = frozenset({"fp32"})
+
 _OPSET = 17
+
+
+def obstacle(device: str | None, folder: Path) -> str:
+    return "" if device in (None, "cpu") else f"device is {device!r}, and onnx runs on the CPU here"
+
+
+def bi_encoder(folder: Path, pooling: Pooling, device: str | None, precision: Precision) -> OnnxSentences:
+    return OnnxSentences(folder, pooling)
+
+
+def cross_encoder(folder: Path, device: str | None, precision: Precision) -> QueuedCrossEncoder:
+    return QueuedCrossEncoder(folder, OnnxPairs(folder))
 
 
 class OnnxSentences:
