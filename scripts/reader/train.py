@@ -15,7 +15,7 @@ import torch
 from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.torch_reading import ReadingNetwork, save_network
 from rag.training.learning.checkpoint import Checkpoint
-from rag.training.learning.reading import ReadingCourse, ReadingRecipe
+from rag.training.learning.reading import ReadingCourse, ReadingRecipe, calibrate
 from rag.training.lessons.reading import Group, Item
 
 # So many questions of each at most: an hour of one core reads no more.
@@ -26,6 +26,7 @@ MOST = {
 }  # fmt: skip
 HELD_MANUALS = ("openssh", "tmux")
 HELD_OUT = 0.05
+A_COLLECTION = 15
 SEED = 0
 
 
@@ -37,8 +38,18 @@ def train(work: Path, out: Path, minutes: float) -> None:
     network = ReadingNetwork(body)
     kept = Checkpoint(work / "checkpoint.pt", repr((recipe, minutes, len(lessons))))
     course = ReadingCourse(network, body, recipe, minutes, kept)
-    came = course.run(lessons, lambda line: print(line, flush=True))
+    came = dict(course.run(lessons, lambda line: print(line, flush=True)))
+    natural = [group for group in held_out(work) if len(group.items) > 1]
+    came["factor"], came["bias"] = calibrate(network, body, _spread(natural), recipe.window)
     save_network(network, body, out, record(work, recipe, lessons, came))
+
+
+def _spread(groups: list[Group]) -> list[Group]:
+    """Some of each collection, so that none decides alone."""
+    by: dict[str, list[Group]] = defaultdict(list)
+    for group in random.Random(SEED).sample(groups, len(groups)):
+        by[group.origin].append(group)
+    return [group for found in by.values() for group in found[:A_COLLECTION]]
 
 
 def record(work: Path, recipe: ReadingRecipe, lessons: list[Group], came: object) -> dict[str, object]:

@@ -13,7 +13,7 @@ from rag.models.folder import BUNDLED_NAME, find_model
 from rag.models.tokenizer import load_tokenizer
 from rag.models.torch_reading import ReadingNetwork
 from rag.training.learning.checkpoint import Checkpoint
-from rag.training.learning.reading import ReadingCourse, ReadingRecipe, losses_of, row_of, tensors
+from rag.training.learning.reading import ReadingCourse, ReadingRecipe, calibrate, losses_of, row_of, tensors
 from rag.training.lessons.reading import Group, Item, drawn, place_of, window_around
 
 QUESTION = "In which year was the Lindow bridge opened?"
@@ -112,3 +112,15 @@ def test_a_course_that_is_over_is_not_run_again(body: Path, tmp_path: Path) -> N
     came = course(first, body, tmp_path, 0.3).run([GROUP] * 40, lambda line: None)
     assert course(again, body, tmp_path, 0.3).run([GROUP] * 40, lambda line: None) == came
     assert torch.equal(again.marks.weight, first.marks.weight)
+
+
+def test_a_logit_is_brought_to_how_often_such_a_passage_answers(body: Path) -> None:
+    network = ReadingNetwork(body)
+    with torch.no_grad():
+        network.answers.bias.fill_(20.0)  # answers everything, and is sure of it
+    factor, bias = calibrate(network, body, [GROUP] * 8, 224)
+    rows = [row_of(load_tokenizer(body), item, 224) for item in GROUP.items[:2]]
+    with torch.no_grad():
+        likely = network(*tensors(rows)[:3])[0].sigmoid()
+    assert factor > 0 > bias
+    assert likely.mean().item() == pytest.approx(0.5, abs=0.1)  # one of the two natural ones answers

@@ -278,3 +278,43 @@ def _packed(drawn: list[list[Row]], tokens: int, rng: random.Random) -> list[lis
 
 def _longest(rows: Sequence[Row]) -> int:
     return max(len(row.ids) for row in rows)
+
+
+def calibrate(
+    network: ReadingNetwork, body: Path, groups: Sequence[Group], window: int
+) -> tuple[float, float]:
+    """So that the logistic function of a logit is how often such a passage answers: a factor and a bias,
+    fitted on natural passages that were not learned from, and put into the heads. Returns both."""
+    import torch
+
+    tokenizer, found, answers = load_tokenizer(body), [], []
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for group in groups:
+            natural = [item for item in group.items if item.kind in ("", "near")]
+            if rows := [row_of(tokenizer, item, window) for item in natural]:
+                found.append(network(*tensors(rows)[:3])[0])
+                answers += [float(row.answers) for row in rows]
+    factor, bias = _logistic(torch.cat(found), torch.tensor(answers))
+    with torch.no_grad():
+        for parameter in (*network.answers.parameters(), *network.best.parameters()):
+            parameter.mul_(factor)
+        network.answers.bias.add_(bias)
+    return factor, bias
+
+
+def _logistic(logits: Tensor, truth: Tensor) -> tuple[float, float]:
+    import torch
+
+    factor, bias = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([factor, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        told = torch.nn.functional.binary_cross_entropy_with_logits(factor * logits + bias, truth)
+        # A weak pull towards the logits as they are keeps few examples from any extreme.
+        value = told + 1e-3 * ((factor - 1) ** 2).sum()
+        value.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return float(factor.detach()), float(bias.detach())
