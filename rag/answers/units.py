@@ -172,13 +172,14 @@ class _Reader:
             last = turn + 1 == len(said)
             core = _line(sentence.text)
             lines = [_numbered(block, core) if turn == 0 else core]
-            answers = not core.rstrip(" \"'”’)").endswith("?")
-            if last and core.endswith(":"):
-                below = self._announced(block, at)
+            answers = not core.rstrip(" \"'”’)").endswith("?") and not self._is_torn(sentence)
+            if last and (core.endswith(":") or self._is_code(at + 1)):
+                below = self._announced(at)
                 lines += below
+                answers = answers and (bool(below) or not core.endswith(":"))
+                if core.endswith(":"):
+                    self._lead = (sentence, block.level + 1)
                 core = " ".join([core, *map(str.strip, below)])
-                answers = answers and bool(below)
-                self._lead = (sentence, block.level + 1)
             if turn and _POINTS_BACK.match(core) and len(said[turn - 1].text) <= _LONGEST_BEFORE:
                 lines = [f"{_line(said[turn - 1].text)} {lines[0]}", *lines[1:]]
             elif turn == 0 and _POINTS_BACK.match(core) and (before := self._sentence_above(at)):
@@ -189,6 +190,13 @@ class _Reader:
                 lines = [_line(announced.text), *lines]
             yield self._unit(sentence, lines, core, announced, answers)
 
+    def _is_torn(self, sentence: Block) -> bool:
+        """A piece of a sentence that began in the passage before this one, or goes on in the next."""
+        first, last = self._blocks[0], self._blocks[-1]
+        begins = bool(first.places) and sentence.places[0] == first.places[0] and first.kind == "text"
+        ends = bool(last.places) and sentence.places[-1] == last.places[-1] and last.kind == "text"
+        return (begins and sentence.text[:1].islower()) or (ends and sentence.text[-1:].isalnum())
+
     def _sentence_above(self, at: int) -> str:
         above = self._blocks[at - 1] if at else None
         if above is None or above.kind != "text" or above.level != self._blocks[at].level:
@@ -196,8 +204,11 @@ class _Reader:
         said = _sentences(above)
         return _line(said[-1].text) if said and len(said[-1].text) <= _LONGEST_BEFORE else ""
 
-    def _announced(self, block: Block, at: int) -> list[str]:
-        """The list, rows or code under a sentence that ends in a colon, as much of it as is short."""
+    def _is_code(self, at: int) -> bool:
+        return at < len(self._blocks) and self._blocks[at].kind == "code"
+
+    def _announced(self, at: int) -> list[str]:
+        """The list, rows or code under a sentence, as much of it as is short."""
         below = self._blocks[at + 1 :]
         if not below or below[0].kind in ("heading", "term"):
             return []
