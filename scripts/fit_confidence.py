@@ -2,12 +2,13 @@
 
     python scripts/fit_confidence.py --data /path/to/train --write
 
-One index holds the passages of four collections (SQuAD, NQ, COVID-QA, LFRQA) but for a share that is left
-out: the questions about those have no answer there, as a user's may have none; what is nearest is natural.
-Beside them stand SQuAD 2.0's questions that people wrote to look answerable. Every question goes through the
+One index holds the passages of five collections (SQuAD, NQ, COVID-QA, LFRQA, WikiQA) but for a share that is
+left out: the questions about those have no answer there, as a user's may have none, and what is nearest is
+natural. Beside them stand SQuAD 2.0's questions that people wrote to look answerable, and WikiQA's that no
+sentence of their page answers. The reader has learned from none of the questions. Every one goes through the
 real pipeline. An answer is right where it holds one of the collection's answers (of LFRQA: where it cites the
-passage). Thresholds: on folds that were not fitted on, one in ten of the questions with an answer is unsure,
-and one in a hundred is not found.
+passage). With --manuals, the folder where scripts/reader laid out its manuals, their held-out questions are
+asked too, each twice: of all that is found, and of what is left without the passages that hold the answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import hashlib
 import json
 import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,39 +27,44 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from reader.train import HELD_MANUALS, HELD_OUT, held_out
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it has no stubs
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from rag import Rag, Settings
 from rag.answers.confidence import SHIPPED, Model, Models, Risk, features
 from rag.evaluation.reliability import calibration_error
+from rag.types import SearchResult, Trace
 
 PLAIN = ("relevance", "lead", "coverage", "cosine")
 READ = (*PLAIN, "reading")
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 NOT_SHOWN = 0.01
 FOLDS = 5
+_LONG = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`absent`: the share of its passages that are left out; `asked`, `taken`: of its questions and passages
-    the shares that are used."""
+    """`absent`: the share of its passages that are left out; `taken`, `asked`: of its passages and questions
+    the shares that are used. `learned`: the reader has learned from all but its held-out documents."""
 
     name: str
     folder: str
     split: str
     absent: float
-    asked: float
+    asked: float = 1.0
     taken: float = 1.0
+    learned: bool = False
 
 
 COLLECTIONS = (
-    Collection("squad", "squad_dev_v1.1", "test", 0.3, 0.09),
-    Collection("squad2", "squad_dev_v2.0", "train", 0.0, 0.05),
-    Collection("nq", "nq_open_oracle", "test", 0.4, 0.38),
-    Collection("covid", "covidqa_200423", "test", 0.3, 0.25),
-    Collection("lfrqa", "lfrqa", "train", 0.4, 0.2, taken=0.2),
+    Collection("squad", "squad_dev_v1.1", "test", 0.3, asked=0.8, learned=True),
+    Collection("squad2", "squad_dev_v2.0", "train", 0.0, asked=0.5, learned=True),
+    Collection("nq", "nq_open_oracle", "test", 0.4, learned=True),
+    Collection("covid", "covidqa_200423", "test", 0.3, learned=True),
+    Collection("lfrqa", "lfrqa", "test", 0.4, taken=0.2),
+    Collection("wikiqa", "wikiqa", "train", 0.0, asked=0.2),
 )
 
 
@@ -86,10 +92,13 @@ def main() -> None:
     parser.add_argument(
         "--config", type=Path, help="default: rag's defaults, with the reader if there is one"
     )
+    parser.add_argument("--manuals", type=Path, help="the work folder of scripts/reader")
     parser.add_argument("--most", type=int, default=2400, help="questions at most")
     parser.add_argument("--write", action="store_true", help="replace rag/answers/confidence.json")
     options = parser.parse_args()
     rows = list(_rows(_opened(options), _questions(options.data)[: options.most]))
+    if options.manuals:
+        rows += _manual_rows(options)
     plain = _fit(rows, PLAIN)
     read = _fit(rows, READ) if all("reading" in row.features for row in rows) else plain
     for name, model, used in (("without a reader", plain, PLAIN), ("with one", read, READ)):
@@ -107,44 +116,86 @@ def _questions(data: Path) -> list[Asked]:
 
 
 def _asked(data: Path, of: Collection) -> Iterator[Asked]:
+    if of.name == "wikiqa":
+        yield from _asked_of_pages(data, of)
+        return
     grades = _grades(data / of.folder / "qrels" / f"{of.split}.tsv")
+    titles = {line["_id"]: line.get("title", "") for line in _lines(data / of.folder / "corpus.jsonl")}
     for line in _lines(data / of.folder / "queries.jsonl"):
         told = line.get("metadata", {})
         gold = told.get("para") or next(iter(grades.get(line["_id"], ())), "")
         wanted = bool(told.get("is_impossible")) == (of.name == "squad2")
-        if wanted and gold and _draw("take", gold) < of.taken and _draw("ask", line["_id"]) < of.asked:
+        learned = of.learned and not _held_out_document(titles.get(gold, "") if "para" in told else gold)
+        if not wanted or not gold or learned:
+            continue
+        if _draw("take", gold) < of.taken and _draw("ask", line["_id"]) < of.asked:
             able = of.name != "squad2" and not _left_out(of, gold)
             yield Asked(of.name, line["text"], tuple(told.get("answers", ())), gold, able)
+
+
+def _asked_of_pages(data: Path, of: Collection) -> Iterator[Asked]:
+    """WikiQA judges sentences; where it finds none that answers, its question has no answer here."""
+    texts = {line["_id"]: line["text"] for line in _lines(data / of.folder / "corpus.jsonl")}
+    path = data / of.folder / "qrels" / f"{of.split}.tsv"
+    right, judged = _grades(path), _grades(path, least=0)
+    for line in _lines(data / of.folder / "queries.jsonl"):
+        if line["_id"] in judged and _draw("ask", line["_id"]) < of.asked:
+            answers = tuple(texts[id_] for id_ in right.get(line["_id"], ()))
+            yield Asked(
+                of.name, line["text"], answers, judged[line["_id"]][0].rsplit("-", 1)[0], bool(answers)
+            )
+
+
+def _held_out_document(name: str) -> bool:
+    """As the reader's training holds it out."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < HELD_OUT
 
 
 def _left_out(of: Collection, id_: str) -> bool:
     return _draw("leave out", id_) < of.absent
 
 
-def _corpus(data: Path) -> Iterator[dict[str, str]]:
+def _corpus(data: Path) -> Iterator[dict[str, Any]]:
     for of in COLLECTIONS:
-        for line in _lines(data / of.folder / "corpus.jsonl") if of.name != "squad2" else ():
+        for line in _lines(data / of.folder / "corpus.jsonl") if of.name not in ("squad2", "wikiqa") else ():
             if _draw("take", line["_id"]) < of.taken and not _left_out(of, line["_id"]):
-                yield {
-                    "_id": f"{of.name}/{line['_id']}",
-                    "title": line.get("title", ""),
-                    "text": line["text"],
-                }
+                yield {**line, "_id": f"{of.name}/{line['_id']}"}
+
+
+def _pages(data: Path) -> Iterator[dict[str, Any]]:
+    """Whole pages of WikiQA, of those that are asked about."""
+    of = COLLECTIONS[-1]
+    asked = {question.gold for question in _asked_of_pages(data, of)}
+    pages = defaultdict(list)
+    for line in _lines(data / of.folder / "corpus.jsonl"):
+        if (page := line["_id"].rsplit("-", 1)[0]) in asked:
+            pages[page].append(line)
+    for page, lines in pages.items():
+        text = " ".join(line["text"] for line in lines)
+        yield {"_id": f"{of.name}/{page}", "title": lines[0]["title"], "text": text}
 
 
 def _opened(options: argparse.Namespace) -> Rag:
     settings = Settings.load(options.config)
     options.work.mkdir(parents=True, exist_ok=True)
-    corpus = options.work / "corpus.jsonl"
-    if not corpus.exists():
-        corpus.write_text("".join(json.dumps(line) + "\n" for line in _corpus(options.data)), "utf-8")
-    store = settings.store.model_copy(update={"path": options.work / "index"})
-    loader = settings.loader.model_copy(update={"max_bytes": 10**9})
-    # Nothing is refused: what the confidence is fitted on must not depend on an earlier one.
-    answer = settings.answer.model_copy(update={"unsure_rate": 0.0, "not_found": 0.0})
-    rag = Rag(settings.model_copy(update={"store": store, "loader": loader, "answer": answer}))
-    rag.ingest(corpus)
+    corpora = {"corpus.jsonl": _corpus, "pages.jsonl": _pages}
+    for name, made in corpora.items():
+        if not (options.work / name).exists():
+            lines = "".join(json.dumps(line) + "\n" for line in made(options.data))
+            (options.work / name).write_text(lines, "utf-8")
+    rag = Rag(_lax(settings, options.work / "index"))
+    rag.ingest(*(options.work / name for name in corpora))
     return rag
+
+
+def _lax(settings: Settings, index: Path) -> Settings:
+    """Nothing is refused: what the confidence is fitted on must not depend on an earlier one."""
+    changed = {
+        "store": settings.store.model_copy(update={"path": index}),
+        "loader": settings.loader.model_copy(update={"max_bytes": 10**9}),
+        "answer": settings.answer.model_copy(update={"unsure_rate": 0.0, "not_found": 0.0}),
+    }
+    return settings.model_copy(update=changed)
 
 
 def _rows(rag: Rag, questions: Sequence[Asked]) -> Iterator[Row]:
@@ -158,14 +209,43 @@ def _rows(rag: Rag, questions: Sequence[Asked]) -> Iterator[Row]:
         reply = pipeline.generator().generate(question, found.passages)
         sources = {found.passages[quote.marker - 1].chunk.source for quote in reply.quotes}
         if asked.answers:
-            right = any(
-                f" {words} " in f" {_words(reply.text)} " for words in map(_words, asked.answers) if words
-            )
+            said = f" {_words(reply.text)} "
+            right = any(_holds(said, words) for words in map(_words, asked.answers) if words)
         else:
             right = any(source.endswith(f"/{asked.gold}") for source in sources)
         yield Row(asked.origin, asked.able, asked.able and right, features(asked.text, found.passages))
         if turn % 200 == 199:
             print(f"{turn + 1} of {len(questions)} questions, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _manual_rows(options: argparse.Namespace) -> Iterator[Row]:
+    settings = _lax(Settings.load(options.config), options.work / "manuals")
+    rag = Rag(settings)
+    rag.ingest(options.manuals / "manuals")
+    pipeline = rag.assembly.pipeline
+    for group in held_out(options.manuals):
+        answer = _letters(group.items[0].answer)[:_LONG]
+        if group.origin not in HELD_MANUALS or not answer:
+            continue
+        question = pipeline.encode(group.question)
+        ranked, _ = pipeline.rerank(question, pipeline.retrieve(question))
+        rest = [passage for passage in ranked if answer not in _letters(passage.chunk.text)]
+        for passages in (ranked, rest) if len(rest) < len(ranked) else (rest,):
+            kept = pipeline.select(passages).kept
+            found = pipeline.read(SearchResult(group.question, kept, Trace()))
+            if kept:
+                reply = pipeline.generator().generate(question, found.passages)
+                right = answer in _letters(reply.text)
+                yield Row("manuals", passages is ranked, right, features(group.question, found.passages))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _holds(said: str, answer: str) -> bool:
+    """A long one, such as a judged sentence, may have been quoted in part."""
+    return f" {answer} " in said or (len(answer) > _LONG and answer[:_LONG] in said)
 
 
 def _words(text: str) -> str:
@@ -181,11 +261,11 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def _grades(path: Path) -> Mapping[str, list[str]]:
+def _grades(path: Path, least: int = 1) -> Mapping[str, list[str]]:
     found = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
-            if int(row["score"]) > 0:
+            if int(row["score"]) >= least:
                 found[row["query-id"]].append(row["corpus-id"])
     return found
 
@@ -204,13 +284,13 @@ def _fit(rows: Sequence[Row], names: Sequence[str]) -> Model:
         threshold = float(np.quantile(held_out[able], share))
         answered = float(np.mean(held_out[natural] >= threshold))
         risks.append(Risk(threshold=round(threshold, 4), unsure=share, answered=round(answered, 3)))
-    counted = ", ".join(f"{sum(row.origin == of.name for row in rows)} of {of.name}" for of in COLLECTIONS)
+    counted = Counter(row.origin for row in rows)
     return Model(
         bias=round(bias, 4),
         weights={name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)},
         not_found=round(float(np.quantile(held_out[able], NOT_SHOWN)), 4),
         risks=tuple(risks),
-        fitted_on=f"questions: {counted}",
+        fitted_on="questions: " + ", ".join(f"{count} of {origin}" for origin, count in counted.items()),
     )
 
 
@@ -242,8 +322,10 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> str:
         "| | questions | right | area | refused at 90% answered | calibration error |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for origins in (("squad", "squad2"), ("nq",), ("covid",), ("lfrqa",)):
+    for origins in (("squad", "squad2"), ("nq",), ("covid",), ("lfrqa",), ("wikiqa",), ("manuals",)):
         chosen = np.array([row.origin in origins for row in rows])
+        if not chosen.any():
+            continue
         able = np.array([row.able for row in rows])[chosen]
         right = np.array([row.right for row in rows])[chosen]
         said = told[chosen]
