@@ -25,12 +25,12 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rag-ma
 
 
 def main() -> int:
-    from manuals.sets import SETS, Unavailable, find_set
+    from manuals.sets import MEASURED, Unavailable, find_set
 
     options = _options()
     run = {"lay-out": _lay_out, "check": _check, "measure": _measure}[options.command]
     try:
-        return run([find_set(name) for name in options.set] or SETS, options)
+        return run([find_set(name) for name in options.set] or MEASURED, options)
     except Unavailable as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,7 +65,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/manuals", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--set", action="append", default=[], help="only this set; may be given again")
+    shared.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        help="only this set (default: those that are measured); may be given again",
+    )
     shared.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
     commands.add_parser("lay-out", parents=[shared], help="fetch and unpack")
     commands.add_parser("check", parents=[shared], help="compare questions and documents")

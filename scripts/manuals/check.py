@@ -17,7 +17,7 @@ def check_set(manual: ManualSet, cache: Path) -> list[str]:
     texts = {path.name: read_visible(path) for path in sorted(folder.iterdir())}
     problems = [_other_version(manual, version)] if version != manual.version else []
     problems += [f"{manual.name}: the package has no {name}" for name in manual.files if name not in texts]
-    for question in read_questions(manual.name):
+    for question in read_questions(manual):
         problems += _problems(question, texts)
     return problems
 
@@ -25,7 +25,7 @@ def check_set(manual: ManualSet, cache: Path) -> list[str]:
 def missing_facts(manual: ManualSet, cache: Path) -> frozenset[str]:
     """The questions whose fact none of their pages holds any more: nobody could answer them."""
     folder, _ = lay_out(manual, cache)
-    questions = [question for question in read_questions(manual.name) if question.answerable]
+    questions = [question for question in read_questions(manual) if question.answerable]
     names = {name for question in questions for name in question.pages if (folder / name).exists()}
     texts = {name: read_visible(folder / name).text for name in names}
     return frozenset(

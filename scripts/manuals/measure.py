@@ -72,7 +72,7 @@ def _collections(sets: Sequence[ManualSet], options: argparse.Namespace) -> Iter
             print(
                 f"{manual.name}: the documents no longer say it: {', '.join(sorted(lost))}", file=sys.stderr
             )
-        chosen = (q for q in read_questions(manual.name) if q.half == options.half and q.id not in lost)
+        chosen = (q for q in read_questions(manual) if q.half == options.half and q.id not in lost)
         yield Collection(manual.name, folder, tuple(chosen))
     if not options.set:
         yield _handbook()

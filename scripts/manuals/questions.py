@@ -1,8 +1,9 @@
 """The questions about the sets: `data/manuals/SET.jsonl`, written from the documents before any was asked.
+Those of a set for fitting stand in `data/manuals/fit/SET.jsonl`.
 
 A line is a question as `rag.evaluation` reads it, and more: `half` ("work", or "held", which is looked at
-once), `fact` (a regular expression that a right answer matches), `relevant` (the files that hold the fact)
-and `anchors` (where in them: an HTML id, a PDF's page, a title).
+once, or "fit"), `fact` (a regular expression that a right answer matches), `relevant` (the files that hold
+the fact) and `anchors` (where in them: an HTML id, a PDF's page, a title).
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from manuals.sets import ManualSet
+
 FOLDER = Path(__file__).parent.parent.parent / "data" / "manuals"
 HALVES = ("work", "held")
+FIT = "fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,12 @@ class ManualQuestion:
         return frozenset(int(number) for number in numbers)
 
 
-def read_questions(name: str) -> list[ManualQuestion]:
-    lines = (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()
+def question_file(manual: ManualSet) -> Path:
+    return (FOLDER / FIT if manual.fits else FOLDER) / f"{manual.name}.jsonl"
+
+
+def read_questions(manual: ManualSet) -> list[ManualQuestion]:
+    lines = question_file(manual).read_text("utf-8").splitlines()
     return [_question(json.loads(line)) for line in lines]
 
 

@@ -20,7 +20,10 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ManualSet:
-    """`version` is the one for which the questions were written; of `folder`, the files named are taken."""
+    """`version` is the one for which the questions were written; of `folder`, the files named are taken.
+
+    `fits`: its questions are there to fit confidence on, so no measure may count them.
+    """
 
     name: str
     package: str
@@ -28,6 +31,7 @@ class ManualSet:
     folder: str
     files: tuple[str, ...]
     form: str
+    fits: bool = False
 
 
 _SQLITE = (
@@ -99,6 +103,8 @@ SETS = (
         "AsciiDoc sources, text files",
     ),
 )
+
+MEASURED = tuple(manual for manual in SETS if not manual.fits)
 
 
 def find_set(name: str) -> ManualSet:

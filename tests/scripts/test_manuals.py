@@ -6,19 +6,19 @@ import re
 from collections import Counter
 
 import pytest
-from manuals.questions import FOLDER, HALVES, ManualQuestion, halves, read_questions
-from manuals.sets import SETS, ManualSet
+from manuals.questions import FIT, HALVES, ManualQuestion, halves, question_file, read_questions
+from manuals.sets import MEASURED, SETS, ManualSet
 from manuals.wording import plain, says
 
 from rag.evaluation.dataset import Dataset
 
-ALL = [question for manual in SETS for question in read_questions(manual.name)]
+ALL = [question for manual in SETS for question in read_questions(manual)]
 each_set = pytest.mark.parametrize("manual", SETS, ids=lambda manual: manual.name)
 
 
 @each_set
 def test_a_set_has_forty_questions_with_an_answer_and_twenty_five_without(manual: ManualSet) -> None:
-    counted = Counter(question.answerable for question in read_questions(manual.name))
+    counted = Counter(question.answerable for question in read_questions(manual))
     assert counted[True] >= 40
     assert counted[False] >= 25
 
@@ -28,10 +28,16 @@ def test_no_question_stands_twice() -> None:
     assert len({question.text.casefold() for question in ALL}) == len(ALL)
 
 
-@each_set
+def test_what_confidence_is_fitted_on_is_not_measured() -> None:
+    assert {manual.name for manual in MEASURED} == {"sqlite", "policy", "bash", "git"}
+    for manual in SETS:
+        assert all((q.half == FIT) is manual.fits for q in read_questions(manual))
+
+
+@pytest.mark.parametrize("manual", MEASURED, ids=lambda manual: manual.name)
 @pytest.mark.parametrize("answerable", [True, False])
 def test_the_halves_follow_from_the_ids(manual: ManualSet, answerable: bool) -> None:
-    questions = [q for q in read_questions(manual.name) if q.answerable is answerable]
+    questions = [q for q in read_questions(manual) if q.answerable is answerable]
     assert {question.id: question.half for question in questions} == halves(q.id for q in questions)
     counted = Counter(question.half for question in questions)
     assert abs(counted[HALVES[0]] - counted[HALVES[1]]) <= 1
@@ -45,7 +51,7 @@ def test_a_fact_asks_for_something_that_the_question_does_not_say(question: Manu
 
 @each_set
 def test_what_has_an_answer_names_files_of_its_set(manual: ManualSet) -> None:
-    for question in read_questions(manual.name):
+    for question in read_questions(manual):
         assert bool(question.fact) is bool(question.pages) is bool(question.anchors) is question.answerable
         assert set(question.pages) <= set(manual.files)
         assert {anchor.partition("#")[0] for anchor in question.anchors} == set(question.pages)
@@ -53,10 +59,8 @@ def test_what_has_an_answer_names_files_of_its_set(manual: ManualSet) -> None:
 
 @each_set
 def test_an_evaluation_reads_them_as_a_dataset(manual: ManualSet) -> None:
-    read = Dataset.load(FOLDER / f"{manual.name}.jsonl").questions
-    assert [(q.id, q.can_be_answered) for q in read] == [
-        (q.id, q.answerable) for q in read_questions(manual.name)
-    ]
+    read = Dataset.load(question_file(manual)).questions
+    assert [(q.id, q.can_be_answered) for q in read] == [(q.id, q.answerable) for q in read_questions(manual)]
     assert all(question.labelled is question.can_be_answered for question in read)
 
 
