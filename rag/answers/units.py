@@ -23,6 +23,9 @@ _POINTS_BACK = re.compile(
     r"|here|otherwise|however|but|instead|in (?:this|that|these|such) (?:cases?|mode|way)|then|also|if so)\b",
     re.IGNORECASE,
 )
+# A line of code that its page does not call code.
+_READS_AS_CODE = re.compile(r"[^.!?]*[\w)}'\"];\s*\Z|\$ \S|\w+\([^.!?]*\)\s*\Z")
+_TORN_OFF = re.compile(r"[a-z.,;:)}\]’”%]")
 _LONGEST_BEFORE = 260
 _LONGEST_LEAD = 200
 # Of a list or a code block that is announced.
@@ -195,7 +198,9 @@ class _Reader:
         first, last = self._blocks[0], self._blocks[-1]
         begins = bool(first.places) and sentence.places[0] == first.places[0] and first.kind == "text"
         ends = bool(last.places) and sentence.places[-1] == last.places[-1] and last.kind == "text"
-        return (begins and sentence.text[:1].islower()) or (ends and sentence.text[-1:].isalnum())
+        return (begins and _TORN_OFF.match(sentence.text) is not None) or (
+            ends and sentence.text[-1:].isalnum()
+        )
 
     def _sentence_above(self, at: int) -> str:
         above = self._blocks[at - 1] if at else None
@@ -205,7 +210,10 @@ class _Reader:
         return _line(said[-1].text) if said and len(said[-1].text) <= _LONGEST_BEFORE else ""
 
     def _is_code(self, at: int) -> bool:
-        return at < len(self._blocks) and self._blocks[at].kind == "code"
+        if at >= len(self._blocks):
+            return False
+        block = self._blocks[at]
+        return block.kind == "code" or (block.kind == "text" and _READS_AS_CODE.match(block.text) is not None)
 
     def _announced(self, at: int) -> list[str]:
         """The list, rows or code under a sentence, as much of it as is short."""

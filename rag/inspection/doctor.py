@@ -32,6 +32,7 @@ def examine(settings: Settings) -> list[Check]:
         _check("index", lambda: _index(parts)),
         _check("reranker", lambda: _reranker(parts)),
         _check("reader", lambda: _reader(parts)),
+        _check("answer", lambda: _answer(parts)),
         _check("generator", lambda: f"{parts.generator.name} is ready"),
         # Whether it can be used is found above; this tells which it is.
         *(Check("model", True, model.line) for model in models_in_use(settings)),
@@ -83,6 +84,10 @@ def _reader(parts: Assembly) -> str:
         return "none: relevance alone tells whether there is an answer"
     reader.load()
     return reader.told
+
+
+def _answer(parts: Assembly) -> str:
+    return parts.settings.answer.build().told(reads=parts.reader is not None)
 
 
 def _reranker(parts: Assembly) -> str:

@@ -12,7 +12,7 @@ from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.inspection.doctor import Check, examine
 from rag.rerankers.late_interaction import LateInteractionSettings
 
-PARTS = ["store", "embedder", "index", "reranker", "reader", "generator", "model"]
+PARTS = ["store", "embedder", "index", "reranker", "reader", "answer", "generator", "model"]
 
 
 def examined(settings: Settings, **sections: object) -> dict[str, Check]:
@@ -30,6 +30,7 @@ def test_all_is_well_with_the_handbook(handbook_settings: Settings) -> None:
     assert "56 documents" in checks["store"].detail
     assert "384 dimensions, reads 256 tokens" in checks["embedder"].detail
     assert "settings and index agree" in checks["index"].detail
+    assert "of those with one 10% are unsure" in checks["answer"].detail
 
 
 def test_an_index_yet_to_be_made_is_no_problem(tmp_path: Path) -> None:
