@@ -63,6 +63,29 @@ _POLICY = (
     "ch-customized-programs ch-docs ch-files ch-maintainerscripts ch-opersys ch-relationships ch-scope "
     "ch-sharedlibs ch-source upgrading-checklist"
 )
+_EXIM = (
+    "ch-access_control_lists ch-address_batching_in_local_transports ch-address_rewriting "
+    "ch-building_and_installing_exim ch-content_scanning_at_acl_time "
+    "ch-customizing_bounce_and_warning_messages ch-dkim_spf_srs_and_dmarc "
+    "ch-domain_host_address_and_local_part_lists ch-embedded_perl "
+    "ch-encrypted_smtp_connections_using_tlsssl ch-environment_for_running_local_transports ch-events "
+    "ch-exim_utilities ch-file_and_database_lookups ch-format_of_spool_files "
+    "ch-generic_options_for_routers ch-generic_options_for_transports "
+    "ch-how_exim_receives_and_delivers_mail ch-internationalisation ch-introduction ch-log_files "
+    "ch-main_configuration ch-message_processing ch-proxies ch-regular_expressions ch-retry_configuration "
+    "ch-security_considerations ch-smtp_authentication ch-smtp_processing "
+    "ch-some_common_configuration_settings ch-starting_the_daemon_and_the_use_of_network_interfaces "
+    "ch-string_expansions ch-systemwide_message_filtering ch-the_accept_router "
+    "ch-the_appendfile_transport ch-the_autoreply_transport ch-the_crammd5_authenticator "
+    "ch-the_cyrussasl_authenticator ch-the_default_configuration_file ch-the_dnslookup_router "
+    "ch-the_dovecot_authenticator ch-the_exim_command_line ch-the_exim_runtime_configuration_file "
+    "ch-the_external_authenticator ch-the_gsasl_authenticator ch-the_heimdalgssapi_authenticator "
+    "ch-the_ipliteral_router ch-the_iplookup_router ch-the_lmtp_transport ch-the_manualroute_router "
+    "ch-the_pipe_transport ch-the_plaintext_authenticator ch-the_queryprogram_router "
+    "ch-the_redirect_router ch-the_smtp_transport ch-the_spa_authenticator ch-the_tls_authenticator "
+    "ch-using_exim_as_a_nonqueueing_client filter_ch-exim_filter_files "
+    "filter_ch-forwarding_and_filtering_in_exim filter_ch-sieve_filter_files"
+)
 
 
 def _named(stems: str, suffix: str) -> tuple[str, ...]:
@@ -101,6 +124,15 @@ SETS = (
         "usr/share/doc/git-doc",
         _named(_GIT, ".txt"),
         "AsciiDoc sources, text files",
+    ),
+    ManualSet(
+        "exim",
+        "exim4-doc-html",
+        "4.96-1",
+        "usr/share/doc/exim4-doc-html/spec_html",
+        _named(_EXIM, ".html"),
+        "HTML made of DocBook",
+        fits=True,
     ),
 )
 
