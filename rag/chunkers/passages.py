@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rag.types import Chunk, Document
 
 # Between the title of a page and the name of its site.
-_SITE = re.compile(r"\s*(?:[-–—|·:»›]|\()")
+_SITE = re.compile(r"\s*[-–—|·:»›]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,12 @@ def make_chunk(
 def with_title(document: Document, headings: tuple[str, ...]) -> tuple[str, ...]:
     """The document's title in front of the path, unless the path begins with it; nothing twice in a row."""
     title = document.metadata.get("title")
-    if not isinstance(title, str) or not title.strip() or (headings and _says(title, headings[0])):
-        path: tuple[str, ...] = headings
-    else:
-        path = (title, *headings)
+    path = headings
+    if isinstance(title, str) and title.strip():
+        if not headings or not _begins_with(title, headings[0]):
+            path = (title, *headings)
+        elif _qualifies(title, headings[0]):
+            path = (title, *headings[1:])
     return tuple(name for at, name in enumerate(path) if not at or _bare(name) != _bare(path[at - 1]))
 
 
@@ -68,12 +70,15 @@ def heading_line(headings: Sequence[str]) -> str:
     return f"{' > '.join(headings)}\n" if headings else ""
 
 
-def _says(title: str, heading: str) -> bool:
-    """The title is the heading, or the heading and the name of the site."""
+def _begins_with(title: str, heading: str) -> bool:
     said, wanted = _bare(title), _bare(heading)
-    return (
-        bool(wanted) and said.startswith(wanted) and (said == wanted or bool(_SITE.match(said, len(wanted))))
-    )
+    return bool(wanted) and said.startswith(wanted) and not said[len(wanted) :][:1].isalnum()
+
+
+def _qualifies(title: str, heading: str) -> bool:
+    """The title says more than the heading that it begins with: a year, not the name of the site."""
+    said, told = _bare(title), len(_bare(heading))
+    return len(said) > told and not _SITE.match(said, told)
 
 
 def _bare(name: str) -> str:

@@ -129,6 +129,7 @@ def test_a_heading_or_label_is_never_the_end_of_a_passage() -> None:
         ("20.4. Password\u00a0Files", "20.4. Password Files", ("20.4. Password Files",)),
         ("Options — Dome 3.1 documentation", "Options", ("Options",)),
         ("Dome manual", "Options", ("Dome manual", "Options")),
+        ("Options (2021)", "Options", ("Options (2021)",)),
         ("Optionsx", "Options", ("Optionsx", "Options")),
     ],
 )
