@@ -86,6 +86,10 @@ _EXIM = (
     "ch-using_exim_as_a_nonqueueing_client filter_ch-exim_filter_files "
     "filter_ch-forwarding_and_filtering_in_exim filter_ch-sieve_filter_files"
 )
+_MUTT = (
+    "advancedusage configuration gettingstarted intro mimesupport miscellany optionalfeatures reference "
+    "security tuning"
+)
 
 
 def _named(stems: str, suffix: str) -> tuple[str, ...]:
@@ -131,6 +135,15 @@ SETS = (
         "4.96-1",
         "usr/share/doc/exim4-doc-html/spec_html",
         _named(_EXIM, ".html"),
+        "HTML made of DocBook",
+        fits=True,
+    ),
+    ManualSet(
+        "mutt",
+        "mutt",
+        "2.2.12-0.1~deb12u2",
+        "usr/share/doc/mutt/html",
+        _named(_MUTT, ".html"),
         "HTML made of DocBook",
         fits=True,
     ),
