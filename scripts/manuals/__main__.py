@@ -41,7 +41,7 @@ def _lay_out(sets: Sequence[ManualSet], options: argparse.Namespace) -> int:
 
     for manual in sets:
         folder, version = lay_out(manual, options.cache)
-        size = sum(path.stat().st_size for path in folder.iterdir())
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         files = f"{len(manual.files)} files, {size / 1e6:.1f} MB"
         print(f"{manual.name}: {files} of {manual.package} {version} ({manual.form}) in {folder}")
     return 0

@@ -14,7 +14,7 @@ from manuals.wording import says
 def check_set(manual: ManualSet, cache: Path) -> list[str]:
     """What is wrong, one line each: a fact that a gold page does not hold, an anchor that is gone."""
     folder, version = lay_out(manual, cache)
-    texts = {path.name: read_visible(path) for path in sorted(folder.iterdir())}
+    texts = {name: read_visible(folder / name) for name in manual.files if (folder / name).exists()}
     problems = [_other_version(manual, version)] if version != manual.version else []
     problems += [f"{manual.name}: the package has no {name}" for name in manual.files if name not in texts]
     for question in read_questions(manual):

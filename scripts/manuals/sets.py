@@ -1,8 +1,8 @@
 """The documentation sets: whose they are, which of their files are taken, and how they are laid out.
 
 Each set is a package of Debian's. It is fetched with `apt-get download`, unpacked with `dpkg-deb -x` into
-the cache folder, and the chosen files are laid side by side in a folder of the set's name. Nothing is
-installed, and nothing of it belongs into the repository.
+the cache folder, and the chosen files are laid into a folder of the set's name. Nothing is installed, and
+nothing of it belongs into the repository.
 """
 
 from __future__ import annotations
@@ -90,6 +90,21 @@ _MUTT = (
     "advancedusage configuration gettingstarted intro mimesupport miscellany optionalfeatures reference "
     "security tuning"
 )
+_APACHE = (
+    "bind caching content-negotiation custom-error dns-caveats dso env expr filter getting-started "
+    "handler logs mpm sections server-wide stopping suexec urlmapping howto/access howto/auth howto/cgi "
+    "howto/htaccess howto/http2 howto/public_html howto/reverse_proxy howto/ssi "
+    "misc/password_encryptions misc/security_tips mod/core mod/event mod/mod_alias mod/mod_allowmethods "
+    "mod/mod_auth_basic mod/mod_auth_digest mod/mod_authn_socache mod/mod_authz_core "
+    "mod/mod_authz_groupfile mod/mod_authz_host mod/mod_autoindex mod/mod_cache mod/mod_cache_disk "
+    "mod/mod_cgi mod/mod_dav mod/mod_deflate mod/mod_dir mod/mod_expires mod/mod_headers "
+    "mod/mod_include mod/mod_info mod/mod_log_config mod/mod_log_forensic mod/mod_macro mod/mod_mime "
+    "mod/mod_proxy mod/mod_proxy_balancer mod/mod_proxy_hcheck mod/mod_ratelimit mod/mod_remoteip "
+    "mod/mod_reqtimeout mod/mod_session mod/mod_session_cookie mod/mod_setenvif mod/mod_speling "
+    "mod/mod_ssl mod/mod_status mod/mod_substitute mod/mod_unique_id mod/mod_userdir mod/mod_usertrack "
+    "mod/mpm_common mod/prefork programs/ab programs/htcacheclean programs/htdigest programs/htpasswd "
+    "programs/rotatelogs ssl/ssl_howto vhosts/ip-based vhosts/name-based"
+)
 
 
 def _named(stems: str, suffix: str) -> tuple[str, ...]:
@@ -147,6 +162,15 @@ SETS = (
         "HTML made of DocBook",
         fits=True,
     ),
+    ManualSet(
+        "apache",
+        "apache2-doc",
+        "2.4.71-1~deb12u1",
+        "usr/share/doc/apache2-doc/manual/en",
+        _named(_APACHE, ".html"),
+        "HTML made from XML",
+        fits=True,
+    ),
 )
 
 MEASURED = tuple(manual for manual in SETS if not manual.fits)
@@ -172,6 +196,7 @@ def lay_out(manual: ManualSet, cache: Path) -> tuple[Path, str]:
         for name in manual.files:
             source = Path(work) / "tree" / manual.folder / name
             if source.exists():  # one that a newer package lacks shows in the check of the facts
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, folder / name)
     stamp.write_text(f"{version}\n{wanted}", "utf-8")
     return folder, version
