@@ -105,6 +105,13 @@ _APACHE = (
     "mod/mpm_common mod/prefork programs/ab programs/htcacheclean programs/htdigest programs/htpasswd "
     "programs/rotatelogs ssl/ssl_howto vhosts/ip-based vhosts/name-based"
 )
+_ZSH = (
+    "Arithmetic-Evaluation Calendar-Function-System Command-Execution Completion-System "
+    "Completion-Widgets Conditional-Expressions Expansion FAQ01 FAQ02 FAQ03 FAQ04 FAQ05 FAQ06 Files "
+    "Functions Introduction Invocation Jobs-_0026-Signals Options Parameters Prompt-Expansion "
+    "Redirection Roadmap Shell-Builtin-Commands Shell-Grammar TCP-Function-System User-Contributions "
+    "Zftp-Function-System Zsh-Line-Editor Zsh-Modules"
+)
 
 
 def _named(stems: str, suffix: str) -> tuple[str, ...]:
@@ -168,7 +175,16 @@ SETS = (
         "2.4.71-1~deb12u1",
         "usr/share/doc/apache2-doc/manual/en",
         _named(_APACHE, ".html"),
-        "HTML made from XML",
+        "HTML made of XML",
+        fits=True,
+    ),
+    ManualSet(
+        "zsh",
+        "zsh-doc",
+        "5.9-4",
+        "usr/share/doc/zsh-common/html",
+        _named(_ZSH, ".html"),
+        "HTML made of Texinfo",
         fits=True,
     ),
 )
