@@ -68,8 +68,29 @@ def blocks(text: str, markup: Markup, lead: str = "") -> list[Block]:
     block or a table, as a cut piece may, is read as what it is."""
     if markup == "text":
         return [_moved(block, len(lead)) for block in _Plain(lead + text).blocks()]
-    above = lead or _missing(text)
-    return [_moved(block, len(above)) for block in _Markdown(above + text).blocks() if block.places]
+    source, places = _without_indent(text)
+    above = lead or _missing(source)
+    return [
+        replace(
+            block,
+            places=[at - len(above) if at < len(above) else places[at - len(above)] for at in block.places],
+        )
+        for block in _Markdown(above + source).blocks()
+        if block.places
+    ]
+
+
+def _without_indent(text: str) -> tuple[str, Sequence[int]]:
+    """What was cut out of a list is indented as a whole, which alone would make it code. With its places."""
+    lines = text.splitlines(keepends=True)
+    least = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    if not least:
+        return text, range(len(text))
+    kept, at = list[int](), 0
+    for line in lines:
+        kept += range(at + (least if line.strip() else 0), at + len(line))
+        at += len(line)
+    return "".join(text[place] for place in kept), kept
 
 
 def _moved(block: Block, by: int) -> Block:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.chunkers.passages import Piece
-from rag.chunkers.tree import Block
+from rag.chunkers.tree import INDENTED, Block
 
 # A heading, label or announcement that stands alone.
 _CARRIED = frozenset(("list", "code", "table"))
@@ -69,6 +69,8 @@ class Cutter:
             yield from self._split_text(block, start, lead, context)
             return
         inner = context
+        if block.name == INDENTED and start == block.start:
+            lead = lead or block.lead
         if block.form in _CARRIED:
             inner = replace(context, lead=self._bounded(f"{context.lead}{announced}", block.lead, context))
         if block.form == "definition" and block.name:
@@ -85,6 +87,8 @@ class Cutter:
             yield replace(whole, start=piece_start, end=piece_end, lead=lead if at == 0 else context.lead)
 
     def _piece(self, group: Sequence[Block], lead: str, context: _Context) -> Piece:
+        if not lead and all(block.name == INDENTED for block in group):
+            lead = group[0].lead
         return Piece(group[0].start, group[-1].end, lead, context.terms)
 
     def _announcement(self, binders: Sequence[Block]) -> str:

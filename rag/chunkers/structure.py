@@ -73,7 +73,7 @@ class StructureChunker:
         if document.markup == "markdown":
             tree = blocks(document.text)
             above = outline(titles(tree))
-            pieces = self._cut(document, above, tree)
+            pieces = [p for p in self._cut(document, above, tree) if _says_something(document, p)]
         else:
             above = outline(document.titles)
             pieces = [Piece(*span) for span in self._spans(document, above)]
@@ -85,7 +85,7 @@ class StructureChunker:
                 (*with_title(document, above.path_at(piece.start)), *piece.terms),
                 self._reading(document, above, piece),
             )
-            for ordinal, piece in enumerate(filter(lambda piece: _says_something(document, piece), pieces))
+            for ordinal, piece in enumerate(pieces)
         ]
 
     def _cut(self, document: Document, above: Outline, tree: Sequence[Block]) -> list[Piece]:

@@ -18,6 +18,9 @@ from rag.markdown import block_parser, visible_inline
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
+# Code that nothing but its indentation tells; a piece of it alone is read as code by a fence that leads it.
+INDENTED = "indented"
+
 Form = Literal["section", "heading", "text", "code", "table", "row", "list", "item", "definition", "term"]
 
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -120,7 +123,8 @@ class _Reader:
         """Lines, of which the first goes with the fence above it and the last with the one below."""
         lines = [(a, b) for a, b in self._between(start, end) if self._text[a:b].strip()]
         if token.type == "code_block":
-            return Block("code", start, end, tuple(Block("text", a, b) for a, b in lines))
+            parts = tuple(Block("text", *self._trim(a, b)) for a, b in lines)
+            return Block("code", start, end, parts, lead="```\n", name=INDENTED)
         fence = f"{token.markup}{token.info}\n"
         inner = lines[1:-1] if token.map and len(lines) > 2 else []
         if len(inner) < 2:

@@ -122,6 +122,13 @@ def test_a_piece_that_begins_or_ends_within_a_table_or_code_is_read_as_what_it_i
     assert shown(piece) == expected
 
 
+def test_a_piece_of_a_nested_list_is_no_code_for_all_its_indentation() -> None:
+    piece = "    Some **bold** and `a_b`.\n\n    - **term**\n\n      Its *words*."
+    assert visible(piece, "markdown") == "Some bold and a_b.\nterm\nIts words."
+    for block in blocks(piece, "markdown"):
+        assert [piece[at] for at in block.places] == list(block.text)
+
+
 def test_a_plain_texts_terms_items_and_listings_are_told_apart() -> None:
     text = "Options\n-------\n\n-n::\n\tShows it.\n\n* one\n* two\n\n----\ngit add *_*\n----\n"
     assert [block.kind for block in blocks(text, "text")] == [

@@ -98,6 +98,15 @@ def test_a_piece_of_code_is_code() -> None:
         assert all(line in lines for line in shown(chunk).split("\n"))
 
 
+def test_code_that_only_its_indentation_tells_is_code_in_each_of_its_pieces() -> None:
+    lines = [f"dome_{n} = *open({n})* # {n}" for n in range(30)]
+    filler = SENTENCE * 4
+    chunks = cut(f"{filler}\n\n" + "\n".join(f"    {line}" for line in lines) + f"\n\n{filler}")
+    pieces = [chunk for chunk in chunks if "dome_" in chunk.text]
+    assert len(pieces) > 1
+    assert [line for piece in pieces for line in shown(piece).split("\n")] == lines
+
+
 def test_what_announces_goes_along() -> None:
     filler = SENTENCE * 3
     for carried in ("- one\n- two\n- three", "```\nopen\n```", "| a | b |\n| --- | --- |\n| 1 | 2 |"):
