@@ -223,10 +223,10 @@ def _manual_rows(options: argparse.Namespace) -> Iterator[Row]:
     rag = Rag(settings)
     rag.ingest(options.manuals / "manuals")
     pipeline = rag.assembly.pipeline
-    for group in held_out(options.manuals):
+    asked = [group for group in held_out(options.manuals) if group.origin in HELD_MANUALS]
+    asked = [group for group in asked if group.items[0].answer]
+    for group in sorted(asked, key=lambda group: _draw("order", group.question))[: options.most // 8]:
         answer = _letters(group.items[0].answer)[:_LONG]
-        if group.origin not in HELD_MANUALS or not answer:
-            continue
         question = pipeline.encode(group.question)
         ranked, _ = pipeline.rerank(question, pipeline.retrieve(question))
         rest = [passage for passage in ranked if answer not in _letters(passage.chunk.text)]
