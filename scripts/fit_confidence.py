@@ -2,13 +2,12 @@
 
     python scripts/fit_confidence.py --data /path/to/train --write
 
-One index holds the passages of five collections (SQuAD, NQ, COVID-QA, LFRQA, WikiQA) but for a share that is
-left out: the questions about those have no answer there, as a user's may have none, and what is nearest is
-natural. Beside them stand SQuAD 2.0's questions that people wrote to look answerable, and WikiQA's that no
-sentence of their page answers. The reader has learned from none of the questions. Every one goes through the
-real pipeline. An answer is right where it holds one of the collection's answers (of LFRQA: where it cites the
-passage). With --manuals, the folder where scripts/reader laid out its manuals, their held-out questions are
-asked too, each twice: of all that is found, and of what is left without the passages that hold the answer.
+Two kinds of questions, which weigh the same: those about manuals, written to fit on (data/manuals/fit,
+with documents from Debian's packages), and those of four collections (SQuAD, NQ, COVID-QA, LFRQA). Of the
+collections a share of the passages is left out: the questions about those have no answer there, as a user's
+may have none, and what is nearest is natural. Beside them stand SQuAD 2.0's questions that people wrote to look
+answerable. The reader has learned from none of the questions. Every one goes through the real pipeline. An
+answer is right where it says the fact, or one of the collection's answers (of LFRQA: cites the passage).
 """
 
 from __future__ import annotations
@@ -26,21 +25,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from manuals.questions import read_questions
+from manuals.sets import SETS, lay_out
+from manuals.wording import says
 from numpy.typing import NDArray
-from reader.train import HELD_MANUALS, HELD_OUT, held_out
+from reader.train import HELD_OUT
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it has no stubs
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from rag import Rag, Settings
 from rag.answers.confidence import SHIPPED, Model, Models, Risk, features
 from rag.evaluation.reliability import calibration_error
-from rag.types import SearchResult, Trace
 
 PLAIN = ("relevance", "lead", "coverage", "cosine")
 READ = (*PLAIN, "reading")
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 NOT_SHOWN = 0.01
 FOLDS = 5
+MANUALS = "manuals"
 _LONG = 60
 
 
@@ -64,7 +66,6 @@ COLLECTIONS = (
     Collection("nq", "nq_open_oracle", "test", 0.4, learned=True),
     Collection("covid", "covidqa_200423", "test", 0.3, learned=True),
     Collection("lfrqa", "lfrqa", "test", 0.4, taken=0.2),
-    Collection("wikiqa", "wikiqa", "train", 0.0, asked=0.2),
 )
 
 
@@ -92,13 +93,11 @@ def main() -> None:
     parser.add_argument(
         "--config", type=Path, help="default: rag's defaults, with the reader if there is one"
     )
-    parser.add_argument("--manuals", type=Path, help="the work folder of scripts/reader")
     parser.add_argument("--most", type=int, default=2400, help="questions at most")
     parser.add_argument("--write", action="store_true", help="replace rag/answers/confidence.json")
     options = parser.parse_args()
     rows = list(_rows(_opened(options), _questions(options.data)[: options.most]))
-    if options.manuals:
-        rows += _manual_rows(options)
+    rows += _manual_rows(options)
     plain = _fit(rows, PLAIN)
     read = _fit(rows, READ) if all("reading" in row.features for row in rows) else plain
     for name, model, used in (("without a reader", plain, PLAIN), ("with one", read, READ)):
@@ -116,9 +115,6 @@ def _questions(data: Path) -> list[Asked]:
 
 
 def _asked(data: Path, of: Collection) -> Iterator[Asked]:
-    if of.name == "wikiqa":
-        yield from _asked_of_pages(data, of)
-        return
     grades = _grades(data / of.folder / "qrels" / f"{of.split}.tsv")
     titles = {line["_id"]: line.get("title", "") for line in _lines(data / of.folder / "corpus.jsonl")}
     for line in _lines(data / of.folder / "queries.jsonl"):
@@ -133,19 +129,6 @@ def _asked(data: Path, of: Collection) -> Iterator[Asked]:
             yield Asked(of.name, line["text"], tuple(told.get("answers", ())), gold, able)
 
 
-def _asked_of_pages(data: Path, of: Collection) -> Iterator[Asked]:
-    """WikiQA judges sentences; where it finds none that answers, its question has no answer here."""
-    texts = {line["_id"]: line["text"] for line in _lines(data / of.folder / "corpus.jsonl")}
-    path = data / of.folder / "qrels" / f"{of.split}.tsv"
-    right, judged = _grades(path), _grades(path, least=0)
-    for line in _lines(data / of.folder / "queries.jsonl"):
-        if line["_id"] in judged and _draw("ask", line["_id"]) < of.asked:
-            answers = tuple(texts[id_] for id_ in right.get(line["_id"], ()))
-            yield Asked(
-                of.name, line["text"], answers, judged[line["_id"]][0].rsplit("-", 1)[0], bool(answers)
-            )
-
-
 def _held_out_document(name: str) -> bool:
     """As the reader's training holds it out."""
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < HELD_OUT
@@ -157,34 +140,19 @@ def _left_out(of: Collection, id_: str) -> bool:
 
 def _corpus(data: Path) -> Iterator[dict[str, Any]]:
     for of in COLLECTIONS:
-        for line in _lines(data / of.folder / "corpus.jsonl") if of.name not in ("squad2", "wikiqa") else ():
+        for line in _lines(data / of.folder / "corpus.jsonl") if of.name != "squad2" else ():
             if _draw("take", line["_id"]) < of.taken and not _left_out(of, line["_id"]):
                 yield {**line, "_id": f"{of.name}/{line['_id']}"}
-
-
-def _pages(data: Path) -> Iterator[dict[str, Any]]:
-    """Whole pages of WikiQA, of those that are asked about."""
-    of = COLLECTIONS[-1]
-    asked = {question.gold for question in _asked_of_pages(data, of)}
-    pages = defaultdict(list)
-    for line in _lines(data / of.folder / "corpus.jsonl"):
-        if (page := line["_id"].rsplit("-", 1)[0]) in asked:
-            pages[page].append(line)
-    for page, lines in pages.items():
-        text = " ".join(line["text"] for line in lines)
-        yield {"_id": f"{of.name}/{page}", "title": lines[0]["title"], "text": text}
 
 
 def _opened(options: argparse.Namespace) -> Rag:
     settings = Settings.load(options.config)
     options.work.mkdir(parents=True, exist_ok=True)
-    corpora = {"corpus.jsonl": _corpus, "pages.jsonl": _pages}
-    for name, made in corpora.items():
-        if not (options.work / name).exists():
-            lines = "".join(json.dumps(line) + "\n" for line in made(options.data))
-            (options.work / name).write_text(lines, "utf-8")
+    corpus = options.work / "corpus.jsonl"
+    if not corpus.exists():
+        corpus.write_text("".join(json.dumps(line) + "\n" for line in _corpus(options.data)), "utf-8")
     rag = Rag(_lax(settings, options.work / "index"))
-    rag.ingest(*(options.work / name for name in corpora))
+    rag.ingest(corpus)
     return rag
 
 
@@ -219,28 +187,18 @@ def _rows(rag: Rag, questions: Sequence[Asked]) -> Iterator[Row]:
 
 
 def _manual_rows(options: argparse.Namespace) -> Iterator[Row]:
-    settings = _lax(Settings.load(options.config), options.work / "manuals")
-    rag = Rag(settings)
-    rag.ingest(options.manuals / "manuals")
-    pipeline = rag.assembly.pipeline
-    asked = [group for group in held_out(options.manuals) if group.origin in HELD_MANUALS]
-    asked = [group for group in asked if group.items[0].answer]
-    for group in sorted(asked, key=lambda group: _draw("order", group.question))[: options.most // 8]:
-        answer = _letters(group.items[0].answer)[:_LONG]
-        question = pipeline.encode(group.question)
-        ranked, _ = pipeline.rerank(question, pipeline.retrieve(question))
-        rest = [passage for passage in ranked if answer not in _letters(passage.chunk.text)]
-        for passages in (ranked, rest) if len(rest) < len(ranked) else (rest,):
-            kept = pipeline.select(passages).kept
-            found = pipeline.read(SearchResult(group.question, kept, Trace()))
-            if kept:
-                reply = pipeline.generator().generate(question, found.passages)
-                right = answer in _letters(reply.text)
-                yield Row("manuals", passages is ranked, right, features(group.question, found.passages))
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    for manual in (manual for manual in SETS if manual.fits):
+        folder, _ = lay_out(manual, options.work)
+        rag = Rag(_lax(Settings.load(options.config), options.work / f"index-{manual.name}"))
+        rag.ingest(folder)
+        pipeline = rag.assembly.pipeline
+        for asked in read_questions(manual):
+            question = pipeline.encode(asked.text)
+            found = pipeline.read(pipeline.find(question))
+            if found.passages:
+                said = pipeline.generator().generate(question, found.passages).text
+                right = asked.answerable and says(said, asked.fact)
+                yield Row(MANUALS, asked.answerable, right, features(asked.text, found.passages))
 
 
 def _holds(said: str, answer: str) -> bool:
@@ -274,41 +232,57 @@ def _grades(path: Path, least: int = 1) -> Mapping[str, list[str]]:
 
 
 def _fit(rows: Sequence[Row], names: Sequence[str]) -> Model:
-    values, right = _matrix(rows, names), np.array([row.right for row in rows])
-    bias, weights = _logistic(values, right)
+    bias, weights = _logistic(rows, names)
     held_out = _held_out(rows, names)
     able = np.array([row.able for row in rows])
+    shares = _weights(rows)
     natural = ~able & np.array([row.origin != "squad2" for row in rows])
     risks = []
     for share in SHARES:
-        threshold = float(np.quantile(held_out[able], share))
-        answered = float(np.mean(held_out[natural] >= threshold))
+        threshold = _quantile(held_out[able], shares[able], share)
+        answered = float(np.average(held_out[natural] >= threshold, weights=shares[natural]))
         risks.append(Risk(threshold=round(threshold, 4), unsure=share, answered=round(answered, 3)))
     counted = Counter(row.origin for row in rows)
     return Model(
         bias=round(bias, 4),
         weights={name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)},
-        not_found=round(float(np.quantile(held_out[able], NOT_SHOWN)), 4),
+        not_found=round(_quantile(held_out[able], shares[able], NOT_SHOWN), 4),
         risks=tuple(risks),
         fitted_on="questions: " + ", ".join(f"{count} of {origin}" for origin, count in counted.items()),
     )
 
 
-def _logistic(values: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+def _weights(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Questions about manuals weigh as much as all the others."""
+    manuals = np.array([row.origin == MANUALS for row in rows])
+    weights: NDArray[np.float64] = np.where(manuals, 1 / max(manuals.sum(), 1), 1 / max((~manuals).sum(), 1))
+    return weights
+
+
+def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][np.searchsorted(reached, share)])
+
+
+def _logistic(rows: Sequence[Row], names: Sequence[str]) -> tuple[float, NDArray[np.float64]]:
+    values, right = _matrix(rows, names), np.array([row.right for row in rows])
     mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
-    model = LogisticRegression(C=0.3, max_iter=1000).fit((values - mean) / spread, right)
-    weights = model.coef_[0] / spread
-    return float(model.intercept_[0] - weights @ mean), weights
+    weights = _weights(rows) * len(rows) / 2
+    model = LogisticRegression(C=0.3, max_iter=1000)
+    model.fit((values - mean) / spread, right, sample_weight=weights)
+    scaled = model.coef_[0] / spread
+    return float(model.intercept_[0] - scaled @ mean), scaled
 
 
 def _held_out(rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.float64]:
     """Each question's confidence by a model that has not seen it."""
-    values, right = _matrix(rows, names), np.array([row.right for row in rows])
     folds = np.arange(len(rows)) % FOLDS
     told = np.zeros(len(rows))
     for fold in range(FOLDS):
-        bias, weights = _logistic(values[folds != fold], right[folds != fold])
-        told[folds == fold] = 1 / (1 + np.exp(-(values[folds == fold] @ weights + bias)))
+        bias, weights = _logistic([row for row, of in zip(rows, folds, strict=True) if of != fold], names)
+        values = _matrix([row for row, of in zip(rows, folds, strict=True) if of == fold], names)
+        told[folds == fold] = 1 / (1 + np.exp(-(values @ weights + bias)))
     return told
 
 
@@ -322,7 +296,7 @@ def _table(rows: Sequence[Row], names: Sequence[str]) -> str:
         "| | questions | right | area | refused at 90% answered | calibration error |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for origins in (("squad", "squad2"), ("nq",), ("covid",), ("lfrqa",), ("wikiqa",), ("manuals",)):
+    for origins in (("squad", "squad2"), ("nq",), ("covid",), ("lfrqa",), (MANUALS,)):
         chosen = np.array([row.origin in origins for row in rows])
         if not chosen.any():
             continue
