@@ -5,7 +5,7 @@
 Two kinds of questions, which weigh the same: those about manuals, written to fit on (data/manuals/fit,
 with documents from Debian's packages), and those of four collections (SQuAD, NQ, COVID-QA, LFRQA). Of the
 collections a share of the passages is left out: the questions about those have no answer there, as a user's
-may have none, and what is nearest is natural. Beside them stand SQuAD 2.0's questions that people wrote to look
+may have none, and what is nearest is natural. Beside them stand the questions of SQuAD 2.0 that only look
 answerable. The reader has learned from none of the questions. Every one goes through the real pipeline. An
 answer is right where it says the fact, or one of the collection's answers (of LFRQA: cites the passage).
 """

@@ -104,10 +104,10 @@ class SentenceTransformersEmbedder:
         return [token_bits.unit(tokens) for _, tokens in encoded]
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Of a text longer than the window the tokens beyond it too."""
         prompt = len(self.card.passage_prompt)
-        (tokens,) = tokens_of(self._tokenizer, [self.card.passage_prompt + text], self.card.window)
         encoded = self._tokenizer.encode(self.card.passage_prompt + text)
-        spans = zip(tokens.ids, encoded.offsets, strict=False)
+        spans = zip(encoded.ids, encoded.offsets, strict=True)
         return [(start - prompt, end - prompt) for id_, (start, end) in spans if id_ not in self._markers]
 
     def load(self) -> None:

@@ -21,7 +21,7 @@ _MOST_FALSE = 0.2
 class Asked:
     """One question: its candidates' relevance, and which of them are relevant.
 
-    `found`: how likely a reader thinks the answer is there; None where none was asked.
+    `found`: how likely it is that the answer is there, by the answer's confidence; None where none was given.
     """
 
     answerable: bool
