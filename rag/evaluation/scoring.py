@@ -193,11 +193,11 @@ def _judged(one: Scored, named: Naming) -> Asked:
     documents = [named.document(row.source) for row in rows]
     relevances = [row.relevance for row in rows]
     known = one_passage_a_document(documents, grades, relevances)
-    line = one.line
-    sure = line.confidence if line.confidence is not None else line.trace.read and line.trace.read.found
+    read = one.line.trace.read
+    read_alone = read.found if read else None
     return Asked(
         bool(one.question.can_be_answered),
         np.array([relevances[i] for i in known], dtype=np.float64),
         np.array([grades.get(documents[i], 0) > 0 for i in known], dtype=np.bool_),
-        sure,
+        read_alone if one.line.confidence is None else one.line.confidence,
     )

@@ -21,7 +21,7 @@ _MOST_FALSE = 0.2
 class Asked:
     """One question: its candidates' relevance, and which of them are relevant.
 
-    `found`: how likely it is that the answer is there, by the answer's confidence; None where none was given.
+    `found`: how likely the answer is there, by its confidence; None where there is none.
     """
 
     answerable: bool
