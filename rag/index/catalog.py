@@ -66,8 +66,6 @@ CREATE TABLE IF NOT EXISTS dirty (id TEXT PRIMARY KEY);
 -- Embeddings that lost a chunk, and those that never had one yet: swept once nothing refers to them.
 CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
--- Hashes of blocks that many documents share word for word: they stand in no passage.
-CREATE TABLE IF NOT EXISTS furniture (block BLOB PRIMARY KEY);
 """
 
 _CHUNK = """
@@ -124,7 +122,7 @@ class Catalog:
     def _create(self) -> None:
         self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded by a new file only
         self._keep_a_log()
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'furniture'").fetchone():
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         if self.meta("schema") in (None, "2"):
             self._migrate()
