@@ -64,7 +64,8 @@ class BundledReaderSettings(PartSettings, frozen=True):
     passages: PositiveInt = 5
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     precision: Precision = "auto"
-    batch_tokens: PositiveInt = 1024
+    # A passage a batch: five of them leave no core waiting for the other.
+    batch_tokens: PositiveInt = 256
 
     def build(self) -> PassageReader:
         name, folder = str(self.model or "the bundled reader"), self._folder()

@@ -2,7 +2,7 @@
 
 The rate follows the time that is left, so that training ends when it should on whatever machine. What is
 kept is a running mean of the weights. Short windows come first: most of reading is learned on a few
-sentences, in a third of the time that whole passages take.
+sentences, which take less time than whole passages.
 """
 
 from __future__ import annotations
