@@ -37,7 +37,7 @@ from rag import Rag, Settings
 from rag.answers.confidence import SHIPPED, Model, Models, Risk, features
 from rag.evaluation.reliability import calibration_error
 
-PLAIN = ("relevance", "lead", "coverage", "cosine")
+PLAIN = ("relevance", "coverage")
 READ = (*PLAIN, "reading")
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 NOT_SHOWN = 0.01

@@ -137,9 +137,7 @@ def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
     held = [len(wanted & stems(passage.chunk.reading)) / max(len(wanted), 1) for passage in ranked]
     found = {
         "relevance": logits[0],
-        "lead": logits[0] - (logits[1] if len(logits) > 1 else log_odds(_LEAST)),
         "coverage": max(held),
-        "cosine": ranked[0].candidate.evidence.cosine or 0.0,
     }
     readings = [
         (logit, passage.read)
