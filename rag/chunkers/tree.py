@@ -25,8 +25,8 @@ Form = Literal["section", "heading", "text", "code", "table", "row", "list", "it
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _ITEM = re.compile(r"\A\s*(?:[-+*]|\d+[.)])\s+")
-_ALL_BOLD = re.compile(r"(?:\s*\*\*(?:[^*\\`]|\\.|`+[^`]*`+|\*(?!\*))+\*\*)+\s*")
-_DEFINED = re.compile(r"(?:.*\S.*(?:\r\n?|\n))+?[ \t]*(?:\r\n?|\n)?[ ]{0,3}:[ \t]+\S")
+_ALL_BOLD = re.compile(r"(?:\s*\*\*(?:[^*\\`]|\\.|`++[^`]*+`++|\*(?!\*))+\*\*)+\s*")
+_DEFINES = re.compile(r"[ ]{0,3}:[ \t]+\S")
 _MORE_DEFINED = re.compile(r"[ ]{0,3}:[ \t]+\S|[ ]{4}|\t")
 _LONGEST_ANNOUNCEMENT = 400
 
@@ -187,9 +187,9 @@ def _definitions(parts: Sequence[Block], text: str) -> list[Block]:
     for part in parts:
         told = text[part.start : part.end]
         above = made[-1] if made else None
-        if part.form == "text" and _DEFINED.match(told):
+        if part.form == "text" and _is_definition(told):
             made.append(_defined(part, text))
-        elif above and above.form == "text" and _is_line(above, text) and re.match(r" {0,3}:[ \t]+\S", told):
+        elif above and above.form == "text" and _is_line(above, text) and _DEFINES.match(told):
             term = Block("term", above.start, above.end, (), True)
             made[-1] = Block("definition", above.start, part.end, (term, part), name=_term(above, text))
         elif above and above.form == "definition" and _MORE_DEFINED.match(told):
@@ -197,6 +197,17 @@ def _definitions(parts: Sequence[Block], text: str) -> list[Block]:
         else:
             made.append(part)
     return made
+
+
+def _is_definition(told: str) -> bool:
+    """Lines of terms, perhaps an empty one, then a line that begins with a colon."""
+    lines = told.splitlines()
+    for at, line in enumerate(lines[1:], start=1):
+        if _DEFINES.match(line):
+            return True
+        if not line.strip():
+            return at + 1 < len(lines) and bool(_DEFINES.match(lines[at + 1]))
+    return False
 
 
 def _defined(part: Block, text: str) -> Block:

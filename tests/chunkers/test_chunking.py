@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -366,3 +367,19 @@ def test_a_whole_document_is_read_without_its_title_where_headings_are_off() -> 
         WholeSettings(kind="whole", headings=False).build(WordEmbedder()).chunk(document("x", title="T"))
     )
     assert chunk.reading == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(["a line of words that is no definition " * 12] * 40),
+        "**" + "`" * 400 + "x**",
+        ": a\n" * 3000,
+    ],
+    ids=["lines", "backticks", "colons"],
+)
+def test_no_text_takes_long_to_be_cut(text: str, embedder: SentenceTransformersEmbedder) -> None:
+    """Patterns that try every way to split a line would take hours for these."""
+    started = time.process_time()
+    StructureSettings().build(embedder).chunk(Document("d", text, "d.md", {}, "markdown"))
+    assert time.process_time() - started < 20
