@@ -135,7 +135,7 @@ class Ingestor:
         """Fills Chroma and the lexical index anew from the catalog. Returns the number of chunks.
 
         With `embed`, documents are also cut and encoded anew by the present settings: the way out
-        of a changed embedder or chunker. Questions are answered from the old index until the new one is whole.
+        of a changed embedder or chunker. The old index answers questions until the new one is whole.
         """
         with self._index.rebuilding() as fresh:
             if embed:
