@@ -22,8 +22,8 @@ FACTS = (
     ),
     (
         "What is the default of max_retries?",
-        "Settings > Network\nmax_retries: How often a request is sent again. The default is 3. Zero sends it"
-        " once.\n\nretry_wait: Seconds between two of them.",
+        "Settings > Network\nmax_retries: How often a request is sent again. The default is 3. Zero sends "
+        "it once.\n\nretry_wait: Seconds between two of them.",
         "The default is 3.",
         "Settings > Network\nretry_wait: Seconds between requests, a decimal number, where max_retries "
         "allows another one.",
