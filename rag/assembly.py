@@ -98,7 +98,7 @@ class Assembly:
             ),
             generator=self._later("generator"),  # a search needs no key
             reader=self.reader,
-            notice=lambda: self.index.notice(fingerprint(self.embedder.card, self.chunker)),
+            notice=partial(self.index.notice, fingerprint(self.embedder.card, self.chunker)),
             confidence=settings.answer.build() if calibration.fitted_on else None,
         )
 
