@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from rag.answers.confidence import AnswerSettings
-from rag.answers.reader import AnyReaderSettings, NoReaderSettings
+from rag.answers.reader import AnyReaderSettings, BundledReaderSettings
 from rag.chunkers import ChunkerSettings
 from rag.chunkers.structure import StructureSettings
 from rag.config_errors import DELIMITER, PREFIX, SECRETS, Sections, keys_in, refuse_secrets, variable_of
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     reranker: AnyRerankerSettings = LateInteractionSettings()
     policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
-    reader: AnyReaderSettings = NoReaderSettings()
+    reader: AnyReaderSettings = BundledReaderSettings()
     answer: AnswerSettings = AnswerSettings()
     generator: AnyGeneratorSettings = ExtractiveSettings()
     run: RunSettings = RunSettings()

@@ -16,27 +16,28 @@ from rag.types import Floats, Ints, Passage
 
 _LEAST_MARK = 1e-3
 
-# Near what a logistic model finds for sentences with the answer, over 1,100 questions of SQuAD, NQ and
-# COVID-QA. Those have no headings or tables to speak of: `in_context` and `steps` are set, not fitted.
+# What a logistic model finds for units that hold the answer, over 234 questions about four manuals
+# (scripts/fit_picking.py). Those have few procedures: `steps` is set, not fitted.
 WEIGHTS: Mapping[str, float] = {
-    "bias": -7.0,
-    "match": 4.0,
-    "in_context": 3.5,
-    "relevance": 2.5,
-    "words": 1.8,
+    "bias": -5.47,
+    "match": 1.87,
+    "in_context": 1.01,
+    "relevance": 2.04,
+    "words": 1.95,
     "asked": 0.7,
     "steps": 1.5,
 }
 # The same where a reader has marked the words that answer.
 MARKED: Mapping[str, float] = {
-    "bias": -5.5,
-    "match": 3.5,
-    "in_context": 2.0,
-    "relevance": 2.3,
-    "words": 1.7,
-    "asked": 0.4,
+    "bias": -4.18,
+    "match": 1.58,
+    "in_context": 1.05,
+    "relevance": 1.46,
+    "words": 1.5,
+    "asked": 0.71,
     "steps": 1.5,
-    "marks": 0.4,
+    "marks": 0.11,
+    "reading": 0.2,
 }
 
 
@@ -99,6 +100,7 @@ def features(
     spread = Counter(word for words in around for word in words)
     wanted = {word: math.log(1 + len(found) / (1 + spread[word])) for word in stems(question)}
     kind = asked_for(question)
+    likeliest = max((passage.read.logit for passage in passages if passage.read is not None), default=0.0)
     rows = []
     for unit, all_ in zip(found, around, strict=True):
         passage = passages[unit.passage - 1]
@@ -114,6 +116,7 @@ def features(
         }
         if passage.read is not None and len(passage.read.marks):
             row["marks"] = _marked(passage, unit)
+            row["reading"] = passage.read.logit - likeliest
         rows.append(row)
     return rows
 

@@ -48,7 +48,7 @@ class Scale(BaseModel, frozen=True, extra="forbid"):
 
 
 class NoReaderSettings(PartSettings, frozen=True):
-    kind: Literal["none"] = "none"
+    kind: Literal["none"]
 
     def build(self) -> None:
         return None
@@ -59,7 +59,7 @@ class BundledReaderSettings(PartSettings, frozen=True):
     most so many of the selected ones are read, the most relevant first. threshold: null refuses nothing by
     itself, the answer's confidence goes by what was read."""
 
-    kind: Literal["bundled"]
+    kind: Literal["bundled"] = "bundled"
     model: Path | None = None
     passages: PositiveInt = 5
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
