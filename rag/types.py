@@ -237,7 +237,7 @@ class Passage:
     relevance: float
     rank: int
     scorer: RerankerCard | None = None
-    read: Reading | None = None
+    read: Reading | None = field(default=None, compare=False)  # arrays have no one truth to compare by
 
     @property
     def chunk(self) -> Chunk:

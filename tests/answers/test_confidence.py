@@ -111,6 +111,11 @@ def test_a_passage_beside_the_point_says_little_of_the_reading() -> None:
     assert "reading" not in features(QUESTION, [near, far])
 
 
+def test_passages_that_were_read_can_be_compared() -> None:
+    near = passage(0.9, TEXTS["dome.md"])
+    assert read_with(near, 2.0) == read_with(near, 2.0) == near
+
+
 def test_a_threshold_follows_from_the_share_that_may_be_unsure_or_stands_in_the_config() -> None:
     plain = model({})
     assert [plain.threshold(rate) for rate in (0.0, 0.05, 0.1, 0.2, 0.9)] == pytest.approx(
