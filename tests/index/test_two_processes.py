@@ -102,6 +102,7 @@ def test_a_killed_writer_leaves_the_index_free_at_once(shelf: Shelf) -> None:
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.slow  # processes in turn
 def test_processes_that_write_in_turn_lose_nothing_of_each_other(shelf: Shelf) -> None:
     """More passages than Chroma keeps in memory before it writes its graph to the disk."""
     opened = shelf.open()

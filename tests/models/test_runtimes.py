@@ -84,6 +84,7 @@ def test_in_bf16_passages_point_where_they_did_and_rank_as_they_did(runtime: str
     assert _same_top_ten(found, exact) >= 0.97
 
 
+@pytest.mark.slow  # NNCF measures a model
 def test_in_int8_passages_rank_nearly_as_they_did(exact: Floats) -> None:
     found = vectors(precision="int8")
     assert (found * exact).sum(axis=1).mean() >= 0.99
@@ -91,6 +92,7 @@ def test_in_int8_passages_rank_nearly_as_they_did(exact: Floats) -> None:
     assert build(precision="int8").card != build().card
 
 
+@pytest.mark.slow  # NNCF measures a model
 def test_a_cross_encoder_in_int8_ranks_nearly_as_it_did(tmp_path: Path) -> None:
     folder = _untrained(tmp_path / "bert", "bert")
     scores = [
@@ -187,6 +189,7 @@ def test_the_pooling_is_the_models_own(pooling: str, form: str, tmp_path: Path) 
 # --- kept on disk ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # ten processes
 def test_ten_processes_at_once_compile_a_model_once_and_agree(tmp_path: Path) -> None:
     program = (
         "from rag.embedders.sentence_transformers import SentenceTransformersSettings as S\n"

@@ -144,6 +144,7 @@ def test_without_questions_the_error_names_where_they_come_from(tmp_path: Path) 
         Training(settings, "c.yaml", None, QUICK, Options(tmp_path / "out"), silent)
 
 
+@pytest.mark.slow  # two whole trainings
 @pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
 def test_a_reranker_of_its_own_is_trained_judged_and_named_by_the_config(
     kind: str, collection: Path, tmp_path: Path

@@ -28,6 +28,7 @@ from rag.training.learning.loop import Loop, weights_of
 from rag.training.recipe import Recipe
 
 
+@pytest.mark.slow  # three trainings, one of them killed
 def test_training_that_was_killed_ends_as_if_it_had_not_been(untaught: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()

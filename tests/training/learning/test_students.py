@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from support import tiny
 
 from rag import Rag
@@ -36,6 +37,7 @@ def test_a_cross_encoder_learns_and_reranks_from_its_folder(tmp_path: Path, hand
     np.testing.assert_allclose(given, ours, atol=0.05)
 
 
+@pytest.mark.slow  # its library takes long to load and to learn
 def test_a_multi_vector_model_learns_and_is_read_from_its_folder(tmp_path: Path) -> None:
     student = MultiVectorStudent(tiny.multi_vector(tmp_path / "start"), tiny.RECIPE, "cpu")
     losses = taken(student, tmp_path)
