@@ -63,9 +63,9 @@ class ExtractiveGenerator:
     def rank(self, question: Question, passages: Sequence[Passage]) -> list[Scored]:
         """All that could be quoted, the best first."""
         found = [unit for unit in units(passages) if unit.answers] or whole(passages)
-        return score(question.text, found, passages, self._likeness(question, passages))
+        return score(question.text, found, passages, self.likeness(question, passages))
 
-    def _likeness(self, question: Question, passages: Sequence[Passage]) -> list[Likeness]:
+    def likeness(self, question: Question, passages: Sequence[Passage]) -> list[Likeness]:
         encoder = self._encoder()
         vectors = question.vectors
         if vectors is None or vectors.tokens is None:
