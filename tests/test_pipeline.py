@@ -118,7 +118,14 @@ def test_without_candidates_the_reranker_is_not_called(tmp_path: Path) -> None:
 
 def test_the_trace_has_every_stage_with_its_time_and_its_count(handbook: Rag) -> None:
     trace = handbook.ask(QUESTIONS[0]).trace
-    assert [stage.name for stage in trace.stages] == ["encode", "retrieve", "rerank", "select", "generate"]
+    assert [stage.name for stage in trace.stages] == [
+        "encode",
+        "retrieve",
+        "rerank",
+        "select",
+        "read",
+        "generate",
+    ]
     assert all(stage.ms >= 0 for stage in trace.stages)
     counts = {stage.name: stage.count for stage in trace.stages}
     assert counts["retrieve"] == counts["rerank"] == len(trace.candidates) == 50

@@ -45,7 +45,8 @@ license: this is the text
 
 
 def used(**sections: Any) -> list[Model]:
-    return models_in_use(Settings(**sections))
+    """Without the reader that comes along, where none is asked for: it is a model by itself."""
+    return models_in_use(Settings(**{"reader": {"kind": "none"}, **sections}))
 
 
 def roles(models: Sequence[Model]) -> dict[str, list[str]]:
@@ -73,7 +74,9 @@ def reranked_with(folder: Path, **settings: Any) -> Model:
 # --- which ----------------------------------------------------------------------------------------
 
 
-def test_by_default_one_model_does_all() -> None:
+def test_by_default_one_model_does_all_but_reading() -> None:
+    _, reads = models_in_use(Settings())
+    assert [role.part for role in reads.roles] == ["reader"]
     (model,) = used()
     assert (model.name, model.sha256) == (BUNDLED_NAME, BUNDLED_SHA256)
     assert [role.part for role in model.roles] == ["embedder", "reranker", "generator"]
@@ -276,8 +279,9 @@ def test_telling_them_loads_no_model_library() -> None:
 
 
 def test_the_doctor_has_a_line_for_each(handbook_settings: Settings) -> None:
-    (told,) = [check for check in examine(handbook_settings) if check.name == "model"]
+    told, reads = [check for check in examine(handbook_settings) if check.name == "model"]
     assert told.ok
+    assert reads.ok
     assert told.detail.startswith(
         f"{BUNDLED_NAME}: embedder, reranker, generator; Apache-2.0, 22,713,216 par"
     )
