@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import StoreError
-from rag.filters import Where, filed, tag, tags
-from rag.types import Chunk, Hit
+from rag.filters import Where
+from rag.types import Chunk, Hit, filed, tag, tags
 
 if TYPE_CHECKING:
     from tantivy import Index, Query

@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 from pydantic import PositiveInt, SecretStr
 
 from rag.errors import LockedError, StoreError
-from rag.filters import Where, canonical, filed, typed_forms
+from rag.filters import Where, typed_forms
 from rag.services.account import KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
-from rag.types import Chunk, Floats, Hit, Scalar
+from rag.types import Chunk, Floats, Hit, Scalar, canonical, filed
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

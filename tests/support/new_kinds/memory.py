@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-from rag.filters import Where, filed, tag, tags
+from rag.filters import Where
 from rag.stores.base import StoreSettings
-from rag.types import Chunk, Floats, Hit
+from rag.types import Chunk, Floats, Hit, filed, tag, tags
 
 _Kept = dict[str, tuple[Floats, list[str]]]
 _KEPT: defaultdict[str, _Kept] = defaultdict(dict)
