@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,15 @@ for number in range(most) if most else count():
     add_feedback(path, Feedback("now", f"{name} {number}", True, True, (), "word " * 2000))
     print(number, flush=True)
 """
+
+
+@pytest.fixture(autouse=True)
+def _listening(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a library that an earlier test has loaded did to logging."""
+    for name in ("rag", "rag.feedback"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    caplog.set_level(logging.WARNING, logger="rag.feedback")
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ chunker: {kind: lines}
 retriever: {kind: nearest}
 reranker: {kind: shared, threshold: 0.3}
 policy: {fallback: [shared, none], cascade: [{kind: shared, top_k: 5}], deadline_ms: 10000}
+reader: {kind: none}
 generator: {kind: first}
 run: {sources: [docs], questions: questions.jsonl}
 """

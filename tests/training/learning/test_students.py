@@ -11,6 +11,7 @@ from support import tiny
 
 from rag import Rag
 from rag.models.token_bits import maxsim_floats
+from rag.parts import Parts
 from rag.protocols import silent
 from rag.rerankers.cross_encoder import CrossEncoderSettings
 from rag.rerankers.multi_vector import MultiVectorTokens
@@ -30,7 +31,7 @@ def test_a_cross_encoder_learns_and_reranks_from_its_folder(tmp_path: Path, hand
     student.save(tmp_path / "trained")
     reranker = CrossEncoderSettings(
         kind="cross-encoder", model=str(tmp_path / "trained"), precision="fp32"
-    ).build(None)  # type: ignore[arg-type]  # it needs no parts
+    ).build(Parts(None, None))  # type: ignore[arg-type]  # it needs neither
     candidates = handbook.retrieve(TEXT)[:3]
     given = reranker.score(handbook.pipeline.encode(TEXT), candidates).values
     ours, _ = student.scores(TEXT, [candidate.chunk.reading for candidate in candidates])
