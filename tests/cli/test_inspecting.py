@@ -45,7 +45,7 @@ def test_models_are_named_for_people_and_machines(run: Run, tmp_path: Path) -> N
     (tmp_path / "hosted.yaml").write_text("reranker: {kind: cohere, model: '[best]'}\n")
     told = run("models", tmp_path / "hosted.yaml", "--json")
     assert (told.code, told.err) == (0, "")
-    assert [model["host"] for model in told.json["models"]] == ["", "api.cohere.com"]
+    assert [model["host"] for model in told.json["models"]] == ["", "api.cohere.com", ""]
     shown = run("models", tmp_path / "hosted.yaml").out
     assert "licence     Apache-2.0\n" in shown
     assert "[best]\n  used as     reranker (cohere)\n  at          api.cohere.com; " in shown

@@ -139,7 +139,7 @@ def test_what_is_in_by_the_deadline_counts(
     if reranker:
         reranker = reranker | {"base_url": f"{rerank_server.url}/{reranker['base_url']}"}
     built = stage(
-        rerank_server, tmp_path, {**reranker, "documents_per_call": 2, "parallel": 1}, deadline_ms=300
+        rerank_server, tmp_path, {**reranker, "documents_per_call": 2, "parallel": 1}, deadline_ms=1500
     )
     started = time.monotonic()
     trace = ask(built, count=6)

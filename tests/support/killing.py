@@ -205,14 +205,19 @@ def reading_problems(opened: Opened, old: dict[str, list[str]], new: dict[str, l
             found.append(f"a reader sees a mixture of {source}: {texts}")
     missing = {*old} & {*new} - {*opened.sources()}
     found += [f"a reader does not see {source}" for source in sorted(missing)]
-    standing_ids = {chunk.id for chunks in catalog.all_chunks(100) for chunk in chunks}
+    texts = {chunk.id: chunk.text for chunks in catalog.all_chunks(100) for chunk in chunks}
+    standing_ids = {*texts}
     generation = opened.index.current()
     collection: Collection = generation.vectors._collection  # type: ignore[attr-defined]  # Chroma's own
     held = {"dense": {*collection.get(include=[])["ids"]}, "lexical": standing_ids}
     # hnswlib grows its graph in parallel: once in some hundred openings an entry is out of its reach.
     out_of_reach = {"dense": 1, "lexical": 0}
     for mode in ("dense", "lexical"):
-        ids = {candidate.chunk.id for candidate in opened.retrieve("observatory", mode, 100)}
+        candidates = opened.retrieve("observatory", mode, 100)
+        ids = {candidate.chunk.id for candidate in candidates}
+        # A candidate stands for all passages that are equal word for word.
+        said = {candidate.chunk.text for candidate in candidates}
+        ids |= {id_ for id_, text in texts.items() if text in said}
         if ids - standing_ids or standing_ids - held[mode] or len(standing_ids - ids) > out_of_reach[mode]:
             found.append(f"{mode} search finds {len(ids)} of {len(standing_ids)} passages")
     return found
