@@ -205,8 +205,8 @@ def reading_problems(opened: Opened, old: dict[str, list[str]], new: dict[str, l
             found.append(f"a reader sees a mixture of {source}: {texts}")
     missing = {*old} & {*new} - {*opened.sources()}
     found += [f"a reader does not see {source}" for source in sorted(missing)]
-    texts = {chunk.id: chunk.text for chunks in catalog.all_chunks(100) for chunk in chunks}
-    standing_ids = {*texts}
+    standing = {chunk.id: chunk.text for chunks in catalog.all_chunks(100) for chunk in chunks}
+    standing_ids = {*standing}
     generation = opened.index.current()
     collection: Collection = generation.vectors._collection  # type: ignore[attr-defined]  # Chroma's own
     held = {"dense": {*collection.get(include=[])["ids"]}, "lexical": standing_ids}
@@ -217,7 +217,7 @@ def reading_problems(opened: Opened, old: dict[str, list[str]], new: dict[str, l
         ids = {candidate.chunk.id for candidate in candidates}
         # A candidate stands for all passages that are equal word for word.
         said = {candidate.chunk.text for candidate in candidates}
-        ids |= {id_ for id_, text in texts.items() if text in said}
+        ids |= {id_ for id_, text in standing.items() if text in said}
         if ids - standing_ids or standing_ids - held[mode] or len(standing_ids - ids) > out_of_reach[mode]:
             found.append(f"{mode} search finds {len(ids)} of {len(standing_ids)} passages")
     return found
