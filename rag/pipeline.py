@@ -61,7 +61,7 @@ class Pipeline:
 
     def ask(self, text: str, where: Where | None = None, rule: Rule | None = None) -> Answer:
         (question,), encoded = self._encode([text])
-        return self._generate(question, self.read(self.find(question, where, rule, encoded)))
+        return self._ask(question, where, rule, encoded)
 
     def ask_many(
         self, texts: Sequence[str], where: Where | None = None, rule: Rule | None = None
@@ -71,7 +71,7 @@ class Pipeline:
         questions, encoded = self._encode(texts)
 
         def ask(question: Question) -> Answer:
-            return self._generate(question, self.read(self.find(question, where, rule, encoded)))
+            return self._ask(question, where, rule, encoded)
 
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             return list(threads.map(ask, questions))
@@ -82,8 +82,9 @@ class Pipeline:
         """Pieces of the answer as they come, and last the whole Answer."""
         (question,), encoded = self._encode([text])
         found = self.read(self.find(question, where, rule, encoded))
-        if self.judge(found).state != "answered":  # what is said first depends on how it ends
-            answer = self._generate(question, found)
+        judged = self.judge(found)
+        if judged.state != "answered":  # what is said first depends on how it ends
+            answer = self._generate(question, found, judged)
             yield answer.text
             yield answer
             return
@@ -93,7 +94,7 @@ class Pipeline:
                 reply = piece
             else:
                 yield piece
-        yield self._answer(found, self.judge(found), reply, watch.stage("generate", 1))
+        yield self._answer(found, judged, reply, watch.stage("generate", 1))
 
     def search(self, text: str, where: Where | None = None, rule: Rule | None = None) -> SearchResult:
         (question,), encoded = self._encode([text])
@@ -173,8 +174,11 @@ class Pipeline:
         stage = watch.stage("encode", 1)
         return questions, replace(stage, ms=round(stage.ms / max(len(texts), 1), 3))
 
-    def _generate(self, question: Question, found: SearchResult) -> Answer:
-        judged = self.judge(found)
+    def _ask(self, question: Question, where: Where | None, rule: Rule | None, encoded: Stage) -> Answer:
+        found = self.read(self.find(question, where, rule, encoded))
+        return self._generate(question, found, self.judge(found))
+
+    def _generate(self, question: Question, found: SearchResult, judged: Judgement) -> Answer:
         if judged.state == "not_found":
             return _nothing(with_refusal(found, judged.confidence), judged.confidence)
         watch = Stopwatch()

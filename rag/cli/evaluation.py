@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rag.cli.options import Json
+
 commands = typer.Typer()
 
 Config = Annotated[Path, typer.Argument(help="Settings in YAML.", metavar="CONFIG")]
@@ -29,7 +31,6 @@ Indexes = Annotated[
     typer.Option("--indexes", help="Where documents that come with a dataset are indexed.", metavar="FOLDER"),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Where results are written.", metavar="FOLDER")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 _INDEXES = Path("runs/indexes")
 

@@ -40,8 +40,8 @@ def ingest(
     from rag.contract import ingest_json
 
     rag = open_rag(config)
-    if prune:
-        _confirm(rag.would_prune(*paths), rag, yes, as_json)
+    if prune and not (yes or as_json):
+        _confirm(rag.would_prune(*paths), rag)
     with showing_progress(quiet=as_json) as progress:
         report = rag.ingest(*paths, prune=prune, progress=progress)
     print_json(ingest_json(report)) if as_json else render_report(report)
@@ -80,21 +80,21 @@ def remove(
     if bool(sources) == everything:
         raise typer.BadParameter("name documents, or give --all")
     rag = open_rag(config)
-    if dry_run:
-        removed = rag.would_remove(*(sources or ()), everything=everything)
-    else:
-        _confirm(rag.would_remove(*(sources or ()), everything=everything), rag, yes, as_json)
-        removed = rag.remove(*(sources or ()), everything=everything)
+    named = sources or []
+    if not (dry_run or yes or as_json):
+        _confirm(rag.would_remove(*named, everything=everything), rag)
+    taken = rag.would_remove if dry_run else rag.remove
+    removed = taken(*named, everything=everything)
     if as_json:
         print_json({"would_remove" if dry_run else "removed": removed})
     else:
         echo("\n".join(f"{'would remove' if dry_run else 'removed'} {source}" for source in removed))
 
 
-def _confirm(going: Sequence[str], rag: Rag, yes: bool, quiet: bool) -> None:
+def _confirm(going: Sequence[str], rag: Rag) -> None:
     """More than a tenth of an index does not go in silence: it is said, and on a terminal asked."""
     held = rag.status().documents
-    if yes or quiet or len(going) <= max(1, held * _LARGE_SHARE):
+    if len(going) <= max(1, held * _LARGE_SHARE):
         return
     echo(f"This removes {len(going):,} of {held:,} documents: {', '.join(going[:3])} …", err=True)
     if sys.stdin.isatty():

@@ -28,5 +28,6 @@ def console(stderr: bool = False) -> Console:
     from rag.cli.safe_console import SafeConsole
 
     found = SafeConsole(highlight=False, soft_wrap=True, stderr=stderr)
-    wide = SafeConsole(highlight=False, soft_wrap=True, stderr=stderr, width=200)
-    return found if found.is_terminal else wide
+    if not found.is_terminal:
+        found.width = 200
+    return found

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.cli.options import Json
+
 if TYPE_CHECKING:
     from rag.training.reader import ReaderTraining
 
@@ -61,9 +63,7 @@ def train(
     reader: Annotated[
         bool, typer.Option("--reader", help="Fit the reader, not the model that ranks; 10 minutes.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Fit the config's model to your own questions; refuse it where it is not better. Resumes.
 

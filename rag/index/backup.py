@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -49,10 +50,8 @@ def restore(path: Path, folder: Path, feedback: Path, replace: bool) -> None:
             )
         try:
             with ZipFile(path) as archive, whole(folder / CATALOG) as fresh:
-                fresh.write_bytes(b"")
                 with archive.open(CATALOG) as source, fresh.open("wb") as target:
-                    while block := source.read(1 << 20):
-                        target.write(block)
+                    shutil.copyfileobj(source, target)
                 _examined(fresh)
                 _disown(fresh, folder / CATALOG)
                 _close_log(folder / CATALOG)
