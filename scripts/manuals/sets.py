@@ -112,6 +112,14 @@ _ZSH = (
     "Redirection Roadmap Shell-Builtin-Commands Shell-Grammar TCP-Function-System User-Contributions "
     "Zftp-Function-System Zsh-Line-Editor Zsh-Modules"
 )
+_BORG = (
+    "deployment/automated-local deployment/central-backup-server deployment/hosting-repositories "
+    "deployment/image-backup deployment/pull-backup faq installation internals/data-structures "
+    "internals/security quickstart usage/benchmark usage/borgfs usage/check usage/compact usage/config "
+    "usage/create usage/delete usage/diff usage/extract usage/general usage/help usage/info usage/init "
+    "usage/key usage/list usage/lock usage/mount usage/notes usage/prune usage/recreate usage/rename "
+    "usage/serve usage/tar usage/upgrade"
+)
 
 
 def _named(stems: str, suffix: str) -> tuple[str, ...]:
@@ -185,6 +193,15 @@ SETS = (
         "usr/share/doc/zsh-common/html",
         _named(_ZSH, ".html"),
         "HTML made of Texinfo",
+        fits=True,
+    ),
+    ManualSet(
+        "borg",
+        "borgbackup-doc",
+        "1.2.4-1",
+        "usr/share/doc/borgbackup/html",
+        _named(_BORG, ".html"),
+        "HTML made by Sphinx",
         fits=True,
     ),
 )
