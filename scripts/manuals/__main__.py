@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 sys.path[:1] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 if TYPE_CHECKING:
-    from manuals.sets import ManualSet
+    from manuals.manual_set import ManualSet
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rag-manuals"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from manuals.manual_set import ManualSet
 from manuals.questions import ManualQuestion, read_questions
-from manuals.sets import ManualSet, lay_out
+from manuals.sets import lay_out
 from manuals.visible import Visible, read_visible
 from manuals.wording import says
 

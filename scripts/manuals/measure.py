@@ -13,8 +13,9 @@ import rag
 from manuals.asking import Collection, Outcome, ask_all
 from manuals.check import missing_facts
 from manuals.figures import figures, table
+from manuals.manual_set import ManualSet
 from manuals.questions import ManualQuestion, read_questions
-from manuals.sets import ManualSet, lay_out
+from manuals.sets import lay_out
 
 ROOT = Path(__file__).parent.parent.parent
 _UNSEEN_HALF = "held questions are counted, not looked at: --show goes with --half work"

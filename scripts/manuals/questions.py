@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manuals.sets import ManualSet
+from manuals.manual_set import ManualSet
 
 FOLDER = Path(__file__).parent.parent.parent / "data" / "manuals"
 HALVES = ("work", "held")

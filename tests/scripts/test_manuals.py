@@ -6,8 +6,9 @@ import re
 from collections import Counter
 
 import pytest
+from manuals.manual_set import ManualSet
 from manuals.questions import FIT, HALVES, ManualQuestion, halves, question_file, read_questions
-from manuals.sets import MEASURED, SETS, ManualSet
+from manuals.sets import MEASURED, SETS
 from manuals.wording import plain, says
 
 from rag.evaluation.dataset import Dataset

@@ -1,0 +1,126 @@
+"""The sets whose questions are there to fit confidence on. No measure counts them."""
+
+from __future__ import annotations
+
+from manuals.manual_set import ManualSet, named
+
+_RESTIC = (
+    "010_introduction 020_installation 030_preparing_a_new_repo 040_backup 045_working_with_repos "
+    "047_tuning_backup_parameters 050_restore 060_forget 070_encryption 075_scripting 080_examples "
+    "090_participating 110_talks REST_backend cache design developer_information faq index manual_rest"
+)
+_EXIM = (
+    "ch-access_control_lists ch-address_batching_in_local_transports ch-address_rewriting "
+    "ch-building_and_installing_exim ch-content_scanning_at_acl_time "
+    "ch-customizing_bounce_and_warning_messages ch-dkim_spf_srs_and_dmarc "
+    "ch-domain_host_address_and_local_part_lists ch-embedded_perl "
+    "ch-encrypted_smtp_connections_using_tlsssl ch-environment_for_running_local_transports ch-events "
+    "ch-exim_utilities ch-file_and_database_lookups ch-format_of_spool_files "
+    "ch-generic_options_for_routers ch-generic_options_for_transports "
+    "ch-how_exim_receives_and_delivers_mail ch-internationalisation ch-introduction ch-log_files "
+    "ch-main_configuration ch-message_processing ch-proxies ch-regular_expressions ch-retry_configuration "
+    "ch-security_considerations ch-smtp_authentication ch-smtp_processing "
+    "ch-some_common_configuration_settings ch-starting_the_daemon_and_the_use_of_network_interfaces "
+    "ch-string_expansions ch-systemwide_message_filtering ch-the_accept_router "
+    "ch-the_appendfile_transport ch-the_autoreply_transport ch-the_crammd5_authenticator "
+    "ch-the_cyrussasl_authenticator ch-the_default_configuration_file ch-the_dnslookup_router "
+    "ch-the_dovecot_authenticator ch-the_exim_command_line ch-the_exim_runtime_configuration_file "
+    "ch-the_external_authenticator ch-the_gsasl_authenticator ch-the_heimdalgssapi_authenticator "
+    "ch-the_ipliteral_router ch-the_iplookup_router ch-the_lmtp_transport ch-the_manualroute_router "
+    "ch-the_pipe_transport ch-the_plaintext_authenticator ch-the_queryprogram_router "
+    "ch-the_redirect_router ch-the_smtp_transport ch-the_spa_authenticator ch-the_tls_authenticator "
+    "ch-using_exim_as_a_nonqueueing_client filter_ch-exim_filter_files "
+    "filter_ch-forwarding_and_filtering_in_exim filter_ch-sieve_filter_files"
+)
+_MUTT = (
+    "advancedusage configuration gettingstarted intro mimesupport miscellany optionalfeatures reference "
+    "security tuning"
+)
+_APACHE = (
+    "bind caching content-negotiation custom-error dns-caveats dso env expr filter getting-started "
+    "handler logs mpm sections server-wide stopping suexec urlmapping howto/access howto/auth howto/cgi "
+    "howto/htaccess howto/http2 howto/public_html howto/reverse_proxy howto/ssi "
+    "misc/password_encryptions misc/security_tips mod/core mod/event mod/mod_alias mod/mod_allowmethods "
+    "mod/mod_auth_basic mod/mod_auth_digest mod/mod_authn_socache mod/mod_authz_core "
+    "mod/mod_authz_groupfile mod/mod_authz_host mod/mod_autoindex mod/mod_cache mod/mod_cache_disk "
+    "mod/mod_cgi mod/mod_dav mod/mod_deflate mod/mod_dir mod/mod_expires mod/mod_headers "
+    "mod/mod_include mod/mod_info mod/mod_log_config mod/mod_log_forensic mod/mod_macro mod/mod_mime "
+    "mod/mod_proxy mod/mod_proxy_balancer mod/mod_proxy_hcheck mod/mod_ratelimit mod/mod_remoteip "
+    "mod/mod_reqtimeout mod/mod_session mod/mod_session_cookie mod/mod_setenvif mod/mod_speling "
+    "mod/mod_ssl mod/mod_status mod/mod_substitute mod/mod_unique_id mod/mod_userdir mod/mod_usertrack "
+    "mod/mpm_common mod/prefork programs/ab programs/htcacheclean programs/htdigest programs/htpasswd "
+    "programs/rotatelogs ssl/ssl_howto vhosts/ip-based vhosts/name-based"
+)
+_ZSH = (
+    "Arithmetic-Evaluation Calendar-Function-System Command-Execution Completion-System "
+    "Completion-Widgets Conditional-Expressions Expansion FAQ01 FAQ02 FAQ03 FAQ04 FAQ05 FAQ06 Files "
+    "Functions Introduction Invocation Jobs-_0026-Signals Options Parameters Prompt-Expansion "
+    "Redirection Roadmap Shell-Builtin-Commands Shell-Grammar TCP-Function-System User-Contributions "
+    "Zftp-Function-System Zsh-Line-Editor Zsh-Modules"
+)
+_BORG = (
+    "deployment/automated-local deployment/central-backup-server deployment/hosting-repositories "
+    "deployment/image-backup deployment/pull-backup faq installation internals/data-structures "
+    "internals/security quickstart usage/benchmark usage/borgfs usage/check usage/compact usage/config "
+    "usage/create usage/delete usage/diff usage/extract usage/general usage/help usage/info usage/init "
+    "usage/key usage/list usage/lock usage/mount usage/notes usage/prune usage/recreate usage/rename "
+    "usage/serve usage/tar usage/upgrade"
+)
+
+
+FIT_SETS = (
+    ManualSet(
+        "restic",
+        "restic",
+        "0.14.0-1+b5",
+        "usr/share/doc/restic/html",
+        named(_RESTIC, ".html"),
+        "HTML made by Sphinx",
+        fits=True,
+    ),
+    ManualSet(
+        "exim",
+        "exim4-doc-html",
+        "4.96-1",
+        "usr/share/doc/exim4-doc-html/spec_html",
+        named(_EXIM, ".html"),
+        "HTML made of DocBook",
+        fits=True,
+    ),
+    ManualSet(
+        "mutt",
+        "mutt",
+        "2.2.12-0.1~deb12u2",
+        "usr/share/doc/mutt/html",
+        named(_MUTT, ".html"),
+        "HTML made of DocBook",
+        fits=True,
+    ),
+    ManualSet(
+        "apache",
+        "apache2-doc",
+        "2.4.71-1~deb12u1",
+        "usr/share/doc/apache2-doc/manual/en",
+        named(_APACHE, ".html"),
+        "HTML made of XML",
+        fits=True,
+    ),
+    ManualSet(
+        "zsh",
+        "zsh-doc",
+        "5.9-4",
+        "usr/share/doc/zsh-common/html",
+        named(_ZSH, ".html"),
+        "HTML made of Texinfo",
+        fits=True,
+    ),
+    ManualSet(
+        "borg",
+        "borgbackup-doc",
+        "1.2.4-1",
+        "usr/share/doc/borgbackup/html",
+        named(_BORG, ".html"),
+        "HTML made by Sphinx",
+        fits=True,
+    ),
+)
