@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rag.errors import InputError
-from rag.index.catalog import Entry, FileRecord
 from rag.index.fingerprint import fingerprint, vectors_by
 from rag.index.index import Generation, Index
+from rag.index.rows import Entry, FileRecord
 from rag.index.source_root import SourceRoot
 from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
 from rag.protocols import Chunker, Embedder, Progress, silent

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
-from threading import local
 from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
 
 from rag.errors import StoreError
-from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
+from rag.index.connection import Connections
+from rag.index.rows import (
+    Entry,
+    FileRecord,
+    bits_of,
+    chunk_of,
+    document_of,
+    embedding_row,
+    insert,
+    set_meta,
+)
+from rag.types import Bits, Chunk, Floats, PassageVectors, Skipped
 
 CATALOG = "catalog.sqlite"
 SCHEMA_VERSION = "3"
@@ -37,9 +44,6 @@ _ADDED = {
 }
 # Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
-_SWITCH_ATTEMPTS = 50
-# Before a reading that does not end with its passage's text, and therefore stands whole.
-_WHOLE = "\x00"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -78,34 +82,12 @@ _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
 _IN = "IN (SELECT value FROM json_each(?))"
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file that is wholly in the index: its hash, its documents, and what of it was skipped."""
-
-    hash: str
-    documents: int
-    skipped: tuple[Skipped, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document as it is to stand in the catalog: with its passages, the keys of their embeddings, and the
-    fingerprint of the chunker that made them."""
-
-    document: Document
-    file: str
-    hash: str
-    chunks: tuple[Chunk, ...]
-    keys: tuple[bytes, ...]
-    cut: str = ""
-
-
 class Catalog:
     """A connection a thread; whoever reads is never blocked by the writer (WAL)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
-        self._local = local()
+        self._connections = Connections(self._path)
         self._writer = uuid4().hex
         self._changes = count(1)
         try:
@@ -113,7 +95,7 @@ class Catalog:
             self._create()
         except (OSError, sqlite3.Error, StoreError) as error:
             raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
-        self._file = _file_of(self._path)
+        self._connections.notice_another_file()
         if (found := self.meta("schema")) != SCHEMA_VERSION:
             raise StoreError(
                 f"{path} was written by another version of rag (schema {found}): use that version"
@@ -121,7 +103,7 @@ class Catalog:
 
     def _create(self) -> None:
         self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # heeded by a new file only
-        self._keep_a_log()
+        self._connections.keep_a_log()
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         if self.meta("schema") in (None, "2"):
@@ -135,18 +117,7 @@ class Catalog:
                 for column in columns:
                     if column.split()[0] not in there:
                         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-            _set_meta(db, {"schema": SCHEMA_VERSION})
-
-    def _keep_a_log(self) -> None:
-        """SQLite does not wait for others that switch a new file at the same moment."""
-        for attempt in count(1):
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except StoreError:
-                if attempt == _SWITCH_ATTEMPTS:
-                    raise
-                time.sleep(0.02)
+            set_meta(db, {"schema": SCHEMA_VERSION})
 
     # --- what the index is ---------------------------------------------------------------
 
@@ -156,7 +127,7 @@ class Catalog:
 
     def set_meta(self, **values: str) -> None:
         with self._write() as db:
-            _set_meta(db, values)
+            set_meta(db, values)
 
     def identity(self) -> str:
         """This catalog's own name, given once."""
@@ -171,7 +142,7 @@ class Catalog:
 
     def version(self) -> str:
         """Another one whenever what is to be seen has changed."""
-        self._notice_another_file()
+        self._connections.notice_another_file()
         return self.meta("version") or ""
 
     def announce(self) -> None:
@@ -184,7 +155,7 @@ class Catalog:
         return version.startswith(self._writer)
 
     def _change(self, db: sqlite3.Connection) -> None:
-        _set_meta(db, {"version": f"{self._writer}-{next(self._changes)}"})
+        set_meta(db, {"version": f"{self._writer}-{next(self._changes)}"})
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
@@ -195,8 +166,7 @@ class Catalog:
 
     def copy_to(self, path: Path) -> None:
         """A whole copy, while others may write."""
-        with closing(sqlite3.connect(path)) as copy:
-            self._db.backup(copy)
+        self._connections.copy_to(path)
 
     def text_bytes(self) -> int:
         row = self._db.execute("SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM chunks").fetchone()
@@ -207,7 +177,7 @@ class Catalog:
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Those of the ids that exist: a passage whose document is not in the catalog is invisible."""
         rows = self._db.execute(f"{_CHUNK} WHERE c.id {_IN}", (json.dumps(ids),))
-        return {row[0]: _chunk(row) for row in rows}
+        return {row[0]: chunk_of(row) for row in rows}
 
     def standing(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that exist."""
@@ -216,7 +186,7 @@ class Catalog:
 
     def chunks_of(self, source: str) -> list[Chunk]:
         rows = self._db.execute(f"{_CHUNK} WHERE d.source = ? ORDER BY c.ordinal", (source,))
-        return [_chunk(row) for row in rows]
+        return [chunk_of(row) for row in rows]
 
     def all_chunks(self, size: int) -> Iterator[list[Chunk]]:
         """Every chunk, `size` at a time, in the order of their ids."""
@@ -224,7 +194,7 @@ class Catalog:
         while rows := self._db.execute(
             f"{_CHUNK} WHERE c.id > ? ORDER BY c.id LIMIT ?", (last, size)
         ).fetchall():
-            yield [_chunk(row) for row in rows]
+            yield [chunk_of(row) for row in rows]
             last = rows[-1][0]
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Floats]:
@@ -241,7 +211,7 @@ class Catalog:
             f"WHERE c.id {_IN}",
             (json.dumps([chunk.id for chunk in chunks]),),
         )
-        found = {id_: _bits(blob, width) for id_, blob, width in rows if blob}
+        found = {id_: bits_of(blob, width) for id_, blob, width in rows if blob}
         return [found.get(chunk.id) for chunk in chunks]
 
     def entries(self) -> Iterator[Entry]:
@@ -251,7 +221,7 @@ class Catalog:
             " FROM documents ORDER BY source"
         )
         for *document, file, content in rows:
-            yield Entry(_document(tuple(document)), file, content, (), ())
+            yield Entry(document_of(tuple(document)), file, content, (), ())
 
     def document_ids(self, sources: Sequence[str]) -> list[str]:
         rows = self._db.execute(f"SELECT id FROM documents WHERE source {_IN}", (json.dumps(sources),))
@@ -291,7 +261,7 @@ class Catalog:
         return [key for key in wanted if key not in known]
 
     def put_embeddings(self, keys: Sequence[bytes], encoded: Sequence[PassageVectors]) -> None:
-        rows = [(key, *_embedding_row(e)) for key, e in zip(keys, encoded, strict=True)]
+        rows = [(key, *embedding_row(e)) for key, e in zip(keys, encoded, strict=True)]
         with self._write() as db:
             db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO pending VALUES (?)", ((key,) for key in keys))
@@ -342,7 +312,7 @@ class Catalog:
             ).fetchall()
             db.execute(f"DELETE FROM chunks WHERE document_id {_IN}", (json.dumps(old),))
             db.execute(f"DELETE FROM documents WHERE id {_IN}", (json.dumps(old),))
-            _insert(db, entries)
+            insert(db, entries)
             db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
                 (
@@ -373,12 +343,12 @@ class Catalog:
             db.execute("INSERT OR IGNORE INTO freed SELECT key FROM chunks")
             db.execute("DELETE FROM chunks")
             db.execute("DELETE FROM documents")
-            _insert(db, entries)
-            _set_meta(db, {"fingerprint": fingerprint})
+            insert(db, entries)
+            set_meta(db, {"fingerprint": fingerprint})
             self._switch(db, generation)
 
     def _switch(self, db: sqlite3.Connection, generation: int) -> None:
-        _set_meta(db, {"generation": str(generation)})
+        set_meta(db, {"generation": str(generation)})
         db.execute("DELETE FROM dirty")
         self._change(db)
 
@@ -396,181 +366,17 @@ class Catalog:
 
     # --- connections ----------------------------------------------------------------------
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "db"):
-            # Autocommit: a transaction is opened where one is meant, by _write.
-            self._local.db = sqlite3.connect(
-                self._path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection
-            )
-        return cast(sqlite3.Connection, self._local.db)
+    def snapshot(self, still: bool = False) -> AbstractContextManager[None]:
+        """All that this thread reads meanwhile is of one moment; if `still`, nobody writes meanwhile."""
+        return self._connections.snapshot(still)
 
     def close(self) -> None:
         """Closes the connection of every thread. A later reading opens another."""
-        self._local = local()
+        self._connections.close()
 
-    def _notice_another_file(self) -> None:
-        """A catalog that was restored, or taken away, under a reader that goes on asking."""
-        if (now := _file_of(self._path)) != self._file:
-            self.close()
-            self._file = now
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._connections.db
 
-    @contextmanager
-    def snapshot(self, still: bool = False) -> Iterator[None]:
-        """All that this thread reads meanwhile is of one moment; if `still`, nobody writes meanwhile."""
-        db = self._db
-        db.execute("BEGIN IMMEDIATE" if still else "BEGIN")
-        try:
-            yield
-        finally:
-            db.execute("ROLLBACK")
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
-class _Connection(sqlite3.Connection):
-    """Tells of a full disk or a damaged file as of other trouble with the index. Closed with its thread."""
-
-    def __del__(self) -> None:
-        self.close()
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        with _translated():
-            return super().execute(sql, parameters)
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        with _translated():
-            return super().executemany(sql, parameters)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-            raise  # a mistake of ours
-        raise StoreError(f"the catalog cannot be used: {error}") from error
-
-
-def _file_of(path: Path) -> tuple[int, int]:
-    """Which file a path leads to."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise StoreError(
-            f"the catalog {path} is gone: `rag restore` brings back a backup, `rag ingest` makes it anew"
-        ) from error
-    return found.st_dev, found.st_ino
-
-
-def _insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    db.executemany(
-        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text, anchors, titles, cut)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (_document_row(entry) for entry in entries),
-    )
-    db.executemany(
-        "INSERT INTO chunks"
-        " (id, document_id, ordinal, text, start, end, headings, page, above, key, lead, anchor)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
-    )
-
-
-def _set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
-    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
-
-
-def _document_row(entry: Entry) -> tuple[Any, ...]:
-    d = entry.document
-    text = zlib.compress(d.text.encode("utf-8"), level=1)
-    return (
-        d.id,
-        d.source,
-        entry.file,
-        entry.hash,
-        d.markup,
-        json.dumps(dict(d.metadata)),
-        json.dumps(d.pages),
-        text,
-        json.dumps(d.anchors),
-        json.dumps(d.titles),
-        entry.cut,
-    )
-
-
-def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
-    return (
-        c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page,
-        _above(c), key, c.lead, c.anchor,
-    )  # fmt: skip
-
-
-def _above(chunk: Chunk) -> str:
-    """What is read before the passage's text: the text itself is kept once."""
-    whole = not chunk.reading.endswith(chunk.text)
-    return _WHOLE + chunk.reading if whole else chunk.reading.removesuffix(chunk.text)
-
-
-def _chunk(row: tuple[Any, ...]) -> Chunk:
-    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, *rest = row
-    markup, lead, anchor = rest
-    return Chunk(
-        id=id_,
-        document_id=document_id,
-        source=source,
-        ordinal=ordinal,
-        text=text,
-        start=start,
-        end=end,
-        headings=tuple(json.loads(headings)),
-        page=page,
-        reading=above.removeprefix(_WHOLE) if above.startswith(_WHOLE) else above + text,
-        metadata=_metadata(metadata),
-        markup=cast(Markup, markup),
-        lead=lead,
-        anchor=anchor,
-    )
-
-
-def _document(row: tuple[Any, ...]) -> Document:
-    id_, text, source, metadata, markup, pages, anchors, titles = row
-    return Document(
-        id=id_,
-        text=zlib.decompress(text).decode("utf-8"),
-        source=source,
-        metadata=_metadata(metadata),
-        markup=cast(Markup, markup),
-        pages=tuple(json.loads(pages)),
-        anchors=tuple((at, name) for at, name in json.loads(anchors)),
-        titles=tuple((at, level, title) for at, level, title in json.loads(titles)),
-    )
-
-
-def _metadata(text: str) -> Metadata:
-    return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
-    }
-
-
-def _embedding_row(encoded: PassageVectors) -> tuple[bytes, bytes | None, int | None]:
-    vector = encoded.vector.astype(np.float32).tobytes()
-    if encoded.tokens is None:
-        return vector, None, None
-    return vector, encoded.tokens.tobytes(), encoded.tokens.shape[1]
-
-
-def _bits(blob: bytes, width: int) -> Bits:
-    """`width` is the bytes of one token."""
-    return np.frombuffer(blob, np.uint8).reshape(-1, width)
+    def _write(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._connections.writing()

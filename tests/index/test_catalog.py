@@ -11,7 +11,8 @@ import pytest
 from support.fakes import WordEmbedder
 
 from rag.errors import StoreError
-from rag.index.catalog import Catalog, Entry, FileRecord
+from rag.index.catalog import Catalog
+from rag.index.rows import Entry, FileRecord
 from rag.types import Chunk, Document, Metadata, PassageVectors, Skipped
 
 
