@@ -66,6 +66,24 @@ _BORG = (
     "usage/key usage/list usage/lock usage/mount usage/notes usage/prune usage/recreate usage/rename "
     "usage/serve usage/tar usage/upgrade"
 )
+_VARNISH = (
+    "installation/bugs installation/install_source installation/platformnotes reference/directors "
+    "reference/states reference/varnish-cli reference/varnishadm reference/varnishd reference/varnishhist "
+    "reference/varnishlog reference/varnishncsa reference/varnishstat reference/varnishtop reference/vcl "
+    "reference/vcl-backend reference/vcl-probe reference/vcl-var reference/vmod_cookie "
+    "reference/vmod_directors reference/vmod_purge reference/vmod_std reference/vsl-query "
+    "tutorial/backend_servers tutorial/introduction tutorial/peculiarities "
+    "tutorial/putting_varnish_on_port_80 tutorial/starting_varnish users-guide/command-line "
+    "users-guide/compression users-guide/devicedetection users-guide/esi "
+    "users-guide/increasing-your-hitrate users-guide/intro users-guide/operation-logging "
+    "users-guide/operation-statistics users-guide/params users-guide/performance users-guide/purging "
+    "users-guide/run_cli users-guide/run_security users-guide/running users-guide/sizing-your-cache "
+    "users-guide/storage-backends users-guide/troubleshooting users-guide/vcl users-guide/vcl-actions "
+    "users-guide/vcl-backends users-guide/vcl-built-in-code users-guide/vcl-built-in-subs "
+    "users-guide/vcl-example-acls users-guide/vcl-example-manipulating-headers "
+    "users-guide/vcl-example-websockets users-guide/vcl-grace users-guide/vcl-hashing "
+    "users-guide/vcl-inline-c users-guide/vcl-separate users-guide/vcl-syntax users-guide/vcl-variables"
+)
 
 
 FIT_SETS = (
@@ -120,6 +138,15 @@ FIT_SETS = (
         "1.2.4-1",
         "usr/share/doc/borgbackup/html",
         named(_BORG, ".html"),
+        "HTML made by Sphinx",
+        fits=True,
+    ),
+    ManualSet(
+        "varnish",
+        "varnish-doc",
+        "7.1.1-2+deb12u1",
+        "usr/share/doc/varnish/html",
+        named(_VARNISH, ".html"),
         "HTML made by Sphinx",
         fits=True,
     ),
