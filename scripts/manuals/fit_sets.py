@@ -4,6 +4,30 @@ from __future__ import annotations
 
 from manuals.manual_set import ManualSet, named
 
+_DOCKER = (
+    "deprecated extend/config extend/index extend/legacy_plugins extend/plugin_api "
+    "extend/plugins_authorization extend/plugins_logging extend/plugins_volume reference/builder "
+    "reference/glossary reference/run reference/commandline/attach reference/commandline/build "
+    "reference/commandline/cli reference/commandline/commit reference/commandline/container_prune "
+    "reference/commandline/context_create reference/commandline/cp reference/commandline/create "
+    "reference/commandline/diff reference/commandline/dockerd reference/commandline/events "
+    "reference/commandline/exec reference/commandline/export reference/commandline/history "
+    "reference/commandline/image_prune reference/commandline/images reference/commandline/import "
+    "reference/commandline/info reference/commandline/inspect reference/commandline/kill "
+    "reference/commandline/load reference/commandline/login reference/commandline/logs "
+    "reference/commandline/network_connect reference/commandline/network_create "
+    "reference/commandline/network_ls reference/commandline/node_update reference/commandline/ps "
+    "reference/commandline/pull reference/commandline/push reference/commandline/rename "
+    "reference/commandline/restart reference/commandline/rm reference/commandline/rmi "
+    "reference/commandline/run reference/commandline/save reference/commandline/search "
+    "reference/commandline/secret_create reference/commandline/service_create "
+    "reference/commandline/service_update reference/commandline/stack_deploy reference/commandline/start "
+    "reference/commandline/stats reference/commandline/stop reference/commandline/swarm_ca "
+    "reference/commandline/swarm_init reference/commandline/swarm_join reference/commandline/swarm_update "
+    "reference/commandline/system_df reference/commandline/system_prune reference/commandline/tag "
+    "reference/commandline/top reference/commandline/update reference/commandline/version "
+    "reference/commandline/volume_create reference/commandline/volume_ls reference/commandline/wait"
+)
 _RESTIC = (
     "010_introduction 020_installation 030_preparing_a_new_repo 040_backup 045_working_with_repos "
     "047_tuning_backup_parameters 050_restore 060_forget 070_encryption 075_scripting 080_examples "
@@ -87,6 +111,15 @@ _VARNISH = (
 
 
 FIT_SETS = (
+    ManualSet(
+        "docker",
+        "docker-doc",
+        "20.10.24+dfsg1-1+deb12u1",
+        "usr/share/doc/docker-doc",
+        named(_DOCKER, ".md"),
+        "Markdown sources",
+        fits=True,
+    ),
     ManualSet(
         "restic",
         "restic",

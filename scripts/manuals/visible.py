@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bs4 import Tag
 
-READABLE = (".html", ".pdf", ".txt")
+READABLE = (".html", ".pdf", ".txt", ".md")
 _UNSEEN = "script, style, noscript, template, svg"
 _TITLES = re.compile(r"^(?:=+ (?P<marked>\S.*)|(?P<underlined>\S.*)\n(?P<line>[-~=^+]{3,}))$", re.MULTILINE)
 # How PDFium marks a word that it joined over a line end.
