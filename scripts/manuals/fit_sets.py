@@ -28,6 +28,11 @@ _DOCKER = (
     "reference/commandline/top reference/commandline/update reference/commandline/version "
     "reference/commandline/volume_create reference/commandline/volume_ls reference/commandline/wait"
 )
+_GRAPHVIZ = (
+    "dotguide neatoguide dot.1 gvpr.1 acyclic.1 bcomps.1 ccomps.1 cluster.1 dijkstra.1 edgepaint.1 gc.1 "
+    "gml2gv.1 graphml2gv.1 gvcolor.1 gvgen.1 gvmap.1 gvmap.sh.1 gvpack.1 gxl2gv.1 lneato.1 mingle.1 "
+    "mm2gv.1 nop.1 prune sccmap.1 tred.1 unflatten.1 vimdot.1"
+)
 _RESTIC = (
     "010_introduction 020_installation 030_preparing_a_new_repo 040_backup 045_working_with_repos "
     "047_tuning_backup_parameters 050_restore 060_forget 070_encryption 075_scripting 080_examples "
@@ -111,6 +116,15 @@ _VARNISH = (
 
 
 FIT_SETS = (
+    ManualSet(
+        "graphviz",
+        "graphviz-doc",
+        "2.42.2-7+deb12u1",
+        "usr/share/doc/graphviz/pdf",
+        named(_GRAPHVIZ, ".pdf"),
+        "PDFs made by TeX and by groff",
+        fits=True,
+    ),
     ManualSet(
         "docker",
         "docker-doc",
