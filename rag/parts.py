@@ -127,7 +127,13 @@ class OpenAIConnection(ModelConnection, frozen=True):
         return is_openai(self.url())
 
     def client(self, place: str) -> OpenAIClient:
-        return OpenAIClient(self.account(place), self.url(), self.timeout_s, self.retries)
+        return OpenAIClient(
+            self.account(place), self.url(), self.timeout_s, self.retries, self.longest_reply()
+        )
+
+    def longest_reply(self) -> int:
+        """In bytes."""
+        return self.most_bytes
 
     def answer_limit(self, tokens: int) -> dict[str, object]:
         """OpenAI retired `max_tokens` for its newer models; other servers often know nothing else."""

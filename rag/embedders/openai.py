@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 class OpenAIEmbedderSettings(HostedEmbedderSettings, OpenAIConnection, frozen=True):
+    # 2,048 vectors of 3,072 dimensions in base64, or a few hundred of them written out.
+    most_bytes: ClassVar[int] = 100_000_000
     known: ClassVar[Mapping[str, int]] = {
         "text-embedding-3-small": 1536,
         "text-embedding-3-large": 3072,

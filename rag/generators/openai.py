@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeFloat, PositiveInt, ValidationError
 
 from rag.answers.prompt import (
     DEFAULT_TEMPLATE,
@@ -18,13 +18,20 @@ from rag.answers.prompt import (
 )
 from rag.generators.base import GeneratorSettings
 from rag.parts import OpenAIConnection, Parts
-from rag.services.openai import OpenAIClient, openai_errors
+from rag.services.openai import OpenAIClient
+from rag.services.validation import first_problem
+from rag.shown import in_line
 from rag.types import Passage, Question, Reply
 
 if TYPE_CHECKING:
-    import openai
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
+    from openai.types.chat import ChatCompletionMessageParam
+
+
+# Of an answer that streams, each token comes in an envelope.
+_BYTES_A_PIECE = 1_000
+_LONGEST_FINISH = 40
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class OpenAIGeneratorSettings(GeneratorSettings, OpenAIConnection, frozen=True):
@@ -45,19 +52,68 @@ class OpenAIGeneratorSettings(GeneratorSettings, OpenAIConnection, frozen=True):
     def most_tokens(self) -> int:
         return self.max_tokens
 
+    def longest_reply(self) -> int:
+        return self.most_bytes + self.max_tokens * _BYTES_A_PIECE
+
     def build(self, parts: Parts | None = None) -> OpenAIGenerator:
         check_template(self.template or DEFAULT_TEMPLATE)
         return OpenAIGenerator(self, self.client("generator"))
 
 
-@dataclass(frozen=True, slots=True)
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Text(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Text
+    finish_reason: str | None = None
+
+
+class _Completion(BaseModel):
+    choices: Annotated[list[_Choice], Field(min_length=1)]
+    usage: _Usage | None = None
+
+
+class _PieceOfChoice(BaseModel):
+    delta: _Text | None = None
+    finish_reason: str | None = None
+
+
+class _Piece(BaseModel):
+    """A last one may hold only usage."""
+
+    choices: list[_PieceOfChoice]
+    usage: _Usage | None = None
+
+
+@dataclass(slots=True)
 class _Written:
     """What came back, whole or in pieces."""
 
-    text: str
-    refusal: str
-    finish: str
-    usage: CompletionUsage | None
+    texts: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    finish: str = ""
+    usage: _Usage | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def refusal(self) -> str:
+        return "".join(self.refusals)
+
+    def add(self, text: _Text, finish: str | None, usage: _Usage | None) -> None:
+        self.texts.append(text.content or "")
+        self.refusals.append(text.refusal or "")
+        self.finish = finish or self.finish
+        self.usage = usage or self.usage
 
 
 class OpenAIGenerator:
@@ -80,12 +136,15 @@ class OpenAIGenerator:
                 extra_body=self._options(),
             )
         )
-        return self._reply(self._whole(completion), messages)
+        read = self._checked(_Completion, completion, "a completion without a message")
+        written = _Written()
+        written.add(read.choices[0].message, read.choices[0].finish_reason, read.usage)
+        return self._reply(written, messages)
 
     def stream(self, question: Question, passages: Sequence[Passage]) -> Iterator[str | Reply]:
         messages = self._messages(question, passages)
-        written = _Written("", "", "", None)
-        chunks = self._client.ask(
+        written, mask = _Written(), self._account.mask()
+        pieces = self._client.stream(
             lambda sdk: sdk.chat.completions.create(
                 model=self._settings.model,
                 messages=_as_params(messages),
@@ -93,12 +152,15 @@ class OpenAIGenerator:
                 extra_body=self._options() | self._usage_option(),
             )
         )
-        with chunks:
-            # The caller runs between two pieces: only the reading of the next stands under our errors.
-            while (chunk := self._next(chunks)) is not None:
-                piece, written = _add(written, chunk)
-                if piece:
-                    yield piece
+        for chunk in pieces:
+            piece = self._checked(_Piece, chunk, "a piece of a stream without choices")
+            choice = piece.choices[0] if piece.choices else _PieceOfChoice()
+            text = choice.delta or _Text()
+            written.add(text, choice.finish_reason, piece.usage)
+            if shown := mask.feed(text.content or ""):
+                yield shown
+        if shown := mask.rest():
+            yield shown
         yield self._reply(written, messages)
 
     def _messages(self, question: Question, passages: Sequence[Passage]) -> list[Message]:
@@ -113,39 +175,28 @@ class OpenAIGenerator:
     def _usage_option(self) -> dict[str, object]:
         return {"stream_options": {"include_usage": True}} if self._settings.stream_usage else {}
 
-    def _whole(self, completion: ChatCompletion) -> _Written:
-        # The SDK validates nothing: a 200 of another shape arrives here as a string or full of None.
-        choices = getattr(completion, "choices", None)
-        message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
-        if not choices or message is None:
-            raise self._account.nonsense("a completion without a message")
-        return _Written(
-            text=message.content or "",
-            refusal=message.refusal or "",
-            finish=choices[0].finish_reason or "",
-            usage=completion.usage,
-        )
-
-    def _next(self, chunks: openai.Stream[ChatCompletionChunk]) -> ChatCompletionChunk | None:
-        with openai_errors(self._account):
-            chunk = next(chunks, None)
-        if chunk is not None and not isinstance(getattr(chunk, "choices", None), list):
-            raise self._account.nonsense("a piece of a stream without choices")
-        return chunk
+    def _checked(self, kind: type[M], given: object, otherwise: str) -> M:
+        """The SDK validates nothing: a 200 of another shape arrives here as a string or full of None."""
+        try:
+            return kind.model_validate(given, from_attributes=True)
+        except ValidationError as error:
+            raise self._account.nonsense(f"{otherwise} ({first_problem(error)})") from None
 
     def _reply(self, written: _Written, messages: Sequence[Message]) -> Reply:
-        if not written.text.strip() and not written.refusal:
-            raise self._account.failure(self._why_silent(written.finish), permanent=True)
+        text, refusal = (self._account.masked(said) for said in (written.text, written.refusal))
+        finish = in_line(self._account.masked(written.finish))[:_LONGEST_FINISH]
+        if not text.strip() and not refusal:
+            raise self._account.failure(self._why_silent(finish), permanent=True)
         usage = written.usage
         # Servers that do not count say 0.
         prompt_tokens = (usage.prompt_tokens or None) if usage else None
-        notices = (self._cut_off(written), _context_lost(messages, prompt_tokens))
-        text = written.text if written.text.strip() else written.refusal
+        notices = (self._cut_off(finish, refusal), _context_lost(messages, prompt_tokens))
+        text = text if text.strip() else refusal
         return Reply(
             text=text,
             refused=is_refusal(text, instructions(self._template)),
             written_by=self.name,
-            finish="refusal" if written.refusal else written.finish or "unknown",
+            finish="refusal" if refusal else finish or "unknown",
             prompt_tokens=prompt_tokens,
             completion_tokens=(usage.completion_tokens or None) if usage else None,
             notice=" ".join(filter(None, notices)),
@@ -159,16 +210,16 @@ class OpenAIGenerator:
         }
         return reasons.get(finish, f"wrote no text (finish_reason {finish or 'missing'})")
 
-    def _cut_off(self, written: _Written) -> str:
-        if written.refusal:
+    def _cut_off(self, finish: str, refusal: str) -> str:
+        if refusal:
             return "The model declined to answer."
-        if not written.finish:
+        if not finish:
             return "The reply ended without saying why; it may be incomplete."
         notices = {
             "length": f"The answer was cut at generator.max_tokens={self._settings.max_tokens}.",
             "content_filter": "The provider's content filter cut the answer.",
         }
-        return notices.get(written.finish, "")
+        return notices.get(finish, "")
 
 
 def _as_params(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
@@ -178,17 +229,6 @@ def _as_params(messages: Sequence[Message]) -> list[ChatCompletionMessageParam]:
         else {"role": "user", "content": message.content}
         for message in messages
     ]
-
-
-def _add(written: _Written, chunk: ChatCompletionChunk) -> tuple[str, _Written]:
-    """The text of one more piece, and all that is written with it. A last piece may hold only usage."""
-    usage = chunk.usage or written.usage
-    if not chunk.choices:
-        return "", _Written(written.text, written.refusal, written.finish, usage)
-    choice = chunk.choices[0]
-    piece, refusal = choice.delta.content or "", choice.delta.refusal or ""
-    finish = choice.finish_reason or written.finish
-    return piece, _Written(written.text + piece, written.refusal + refusal, finish, usage)
 
 
 def _context_lost(messages: Sequence[Message], prompt_tokens: int | None) -> str:

@@ -6,7 +6,7 @@ import logging
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, PositiveInt, TypeAdapter
 
@@ -15,8 +15,10 @@ from rag.rerankers.base import Cost
 from rag.rerankers.fields import as_yaml
 from rag.rerankers.hosted import HostedSettings, Index, Score, check_question, in_order, sent
 from rag.services.account import Account
-from rag.services.http import open_client, remaining, retry_after
+from rag.services.bounds import Bounds, bounded
+from rag.services.http import MOST_BYTES, open_client, remaining, retry_after
 from rag.services.validation import first_problem
+from rag.shown import in_line
 from rag.types import Candidate, Question, RerankerCard, Scores
 
 if TYPE_CHECKING:
@@ -73,13 +75,14 @@ class CohereReranker:
             return Scores(())
         check_question(question)
         documents = [sent(as_yaml(candidate.chunk, self._settings.fields)) for candidate in candidates]
-        with _cohere_errors(self._account):
+        seconds: Any = remaining(question.until, self._settings.timeout_s)  # the SDK declares an int
+        with bounded(self._account, Bounds(seconds, MOST_BYTES)), _cohere_errors(self._account):
             response: object = self._client.rerank(
                 model=self._settings.model,
                 query=question.text,
                 documents=documents,
                 request_options={
-                    "timeout_in_seconds": self._seconds(question),
+                    "timeout_in_seconds": seconds,
                     "additional_body_parameters": self._limit(),
                 },
             )
@@ -87,11 +90,8 @@ class CohereReranker:
             scored = [(result.index, result.relevance_score) for result in answer.results]
             values = in_order(scored, len(documents))
         for warning in answer.warnings():
-            _log.warning("Cohere warns: %s", warning)
+            _log.warning("Cohere warns: %s", in_line(self._account.without_key(warning)))
         return Scores(values, units=answer.units())
-
-    def _seconds(self, question: Question) -> int:
-        return remaining(question.until, self._settings.timeout_s)  # type: ignore[return-value]  # the SDK declares an int and takes a float
 
     def _limit(self) -> dict[str, int]:
         limit = self._settings.max_tokens_per_doc

@@ -52,7 +52,7 @@ class KnowledgeSdkRetriever:
         body: dict[str, object] = {"query": question.text, "limit": self._top_n}
         reply = self._endpoint.post_patiently("/v1/search", body)
         try:
-            items = [_Item.model_validate(item) for item in _find_items(reply)]
+            items = [self._masked(_Item.model_validate(item)) for item in _find_items(reply)]
         except (ValidationError, ValueError):
             raise self._endpoint.nonsense("no list of items with content", reply) from None
         chunks = {chunk.id: chunk for chunk in map(_chunk, items)}
@@ -60,6 +60,12 @@ class KnowledgeSdkRetriever:
             Candidate(chunk, rank, 1 / (_RRF_K + rank))
             for rank, chunk in enumerate(list(chunks.values())[: self._top_n], start=1)
         ]
+
+    def _masked(self, item: _Item) -> _Item:
+        """Its texts are cited, shown and kept: none of them holds the key."""
+        texts = {name: value for name, value in item if isinstance(value, str)}
+        masked = {name: self._endpoint.account.masked(text) for name, text in texts.items()}
+        return item.model_copy(update=masked)
 
 
 class _Item(BaseModel):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr, StringConstraints
 
 from rag.errors import ConfigError, ProtocolError, ServiceError, TransientError
+from rag.shown import in_line
 
 _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
 
@@ -37,6 +38,9 @@ Variable = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A
 _LONGEST_MESSAGE = 300
 _LONGEST_ID = 80
 NO_KEY = "no-key-given"
+MASK = "[key]"
+# Providers' keys have 20 characters and more; "ollama" and "EMPTY" are words of good answers too.
+_SHORTEST_SECRET = 12
 _PASSING = frozenset({408, 409, 425, 429, 499})
 # The next question would be refused like this one.
 _HOPELESS = frozenset({401, 402, 403, 404, 498})
@@ -91,19 +95,51 @@ class Account:
         return ProtocolError(told, provider=self.provider)
 
     def _tell(self, message: str, status: int | None = None, request: str = "", remedy: str = "") -> str:
-        said = " ".join(self.without_key(message).split())
+        said = in_line(" ".join(self.without_key(message).split()))
         if len(said) > _LONGEST_MESSAGE:
             said = f"{said[:_LONGEST_MESSAGE]}…"
         told = (
             f"{self.provider} refused with status {status}: {said}" if status else f"{self.provider} {said}"
         )
         if request:
-            told = f"{told.rstrip('.')} (request {self.without_key(request)[:_LONGEST_ID]})"
+            told = f"{told.rstrip('.')} (request {in_line(self.without_key(request))[:_LONGEST_ID]})"
         remedy = remedy or _REMEDIES.get(status or 0, "").format(names=self.names)
         return f"{told.rstrip('.')}. {remedy}." if remedy else told
 
     def without_key(self, text: str) -> str:
-        return text.replace(self.key.get_secret_value(), "[key]")
+        """Of a refusal: whatever stands for a key, be it a placeholder that is a word, is masked."""
+        return text.replace(self.key.get_secret_value(), MASK)
+
+    def masked(self, text: str) -> str:
+        """Of a good reply, which may well hold a word that a server of one's own was given for a key."""
+        return self.without_key(text) if self._is_secret() else text
+
+    def mask(self) -> StreamedMask:
+        return StreamedMask(self.key.get_secret_value() if self._is_secret() else "")
+
+    def _is_secret(self) -> bool:
+        key = self.key.get_secret_value()
+        return len(key) >= _SHORTEST_SECRET and key != NO_KEY
+
+
+class StreamedMask:
+    """The same for text that comes in pieces, of which none need hold the whole key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be shown by now: the end may be the beginning of the key."""
+        text = (self._held + piece).replace(self._key, MASK) if self._key else piece
+        longest = min(len(self._key) - 1, len(text))
+        kept = next((n for n in range(longest, 0, -1) if self._key.startswith(text[-n:])), 0)
+        self._held = text[len(text) - kept :]
+        return text[: len(text) - kept]
+
+    def rest(self) -> str:
+        held, self._held = self._held, ""
+        return held
 
 
 @dataclass(frozen=True, slots=True)

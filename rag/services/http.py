@@ -1,7 +1,7 @@
 """A POST of JSON to a service, and all that may come back instead of an answer.
 
-A reply is untrusted: its time, its size and its shape are bounded here. Redirects are not followed:
-the key would go with them. Proxies and certificates are those of the environment (HTTPS_PROXY,
+A reply is untrusted: its time and size are bounded (bounds.py), its shape is checked here. Redirects are
+not followed: the key would go with them. Proxies and certificates are those of the environment (HTTPS_PROXY,
 NO_PROXY, SSL_CERT_FILE).
 """
 
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError, ServiceError
 from rag.services.account import NO_KEY, Account
+from rag.services.bounds import Bounds, bounded, guard
 from rag.services.retry import patiently
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
 
     import httpx
 
@@ -41,50 +41,23 @@ def remaining(until: float | None, most: float) -> float:
     return max(min(most, until - time.monotonic() + _GRACE_S), _LEAST_S)
 
 
-def open_client(timeout_s: float, most_bytes: int = MOST_BYTES) -> httpx.Client:
-    """A client whose read timeout is the time for the whole reply, however slowly it drips."""
+def open_client(timeout_s: float) -> httpx.Client:
+    """A client that keeps to the bounds of its caller."""
     import httpx  # 0.1 s: only where a config names a service
 
-    class Bounded(httpx.SyncByteStream):
-        def __init__(self, stream: httpx.SyncByteStream, until: float) -> None:
-            self._stream = stream
-            self._until = until
-
-        def __iter__(self) -> Iterator[bytes]:
-            size = 0
-            for piece in self._stream:
-                size += len(piece)
-                if size > most_bytes:
-                    raise ValueError(f"more than {most_bytes:,} bytes")
-                if time.monotonic() > self._until:
-                    raise httpx.ReadTimeout("the reply dripped")
-                yield piece
-
-        def close(self) -> None:
-            self._stream.close()
-
-    def start(request: httpx.Request) -> None:
-        request.extensions["until"] = time.monotonic() + request.extensions["timeout"]["read"]
-
-    def bound(response: httpx.Response) -> None:
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise ValueError("a compressed reply, which was not asked for")
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = Bounded(response.stream, response.request.extensions["until"])
-
     try:
-        return httpx.Client(
+        client = httpx.Client(
             verify=certificates(),
             timeout=timeout_s,
             follow_redirects=False,
-            headers={"accept-encoding": "identity"},
-            event_hooks={"request": [start], "response": [bound]},
         )
     except (ImportError, ValueError, OSError) as error:
         raise ConfigError(
             f"the environment's proxy or certificates cannot be used ({error}): look at HTTPS_PROXY, "
             "HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
         ) from error
+    guard(client)
+    return client
 
 
 @lru_cache(maxsize=1)
@@ -113,21 +86,25 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._retries = retries
         self._key_header = key_header
-        self._client = open_client(timeout_s, most_bytes)
+        self._most_bytes = most_bytes
+        self._client = open_client(timeout_s)
         weakref.finalize(self, self._client.close)  # connections would else stay open until collected
 
     def post(self, path: str, body: Mapping[str, object], until: float | None = None) -> Any:
         """The reply's JSON; everything else is an error of ours."""
+        with bounded(self.account, Bounds(remaining(until, self._timeout_s), self._most_bytes)):
+            return self._read(self._send(path, body))
+
+    def _send(self, path: str, body: Mapping[str, object]) -> httpx.Response:
         import httpx
 
         account = self.account
         try:
-            response = self._client.post(
+            return self._client.post(
                 self._url + path,
                 # Half a character, which a damaged file can hold, is no UTF-8.
                 content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
                 headers=self._headers(),
-                timeout=remaining(until, self._timeout_s),
             )
         except httpx.TimeoutException as error:
             raise account.failure("did not answer in time") from error
@@ -135,7 +112,6 @@ class Endpoint:
             raise account.failure(f"cannot be reached: {error or type(error).__name__}") from error
         except ValueError as error:
             raise account.nonsense(str(error)) from error
-        return self._read(response)
 
     def post_patiently(self, path: str, body: Mapping[str, object]) -> Any:
         """Tries a failure that may pass again."""

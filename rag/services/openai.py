@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from rag.services.account import Account
+from rag.services.bounds import Bounds, bounded, guard
 from rag.services.http import retry_after
 from rag.services.retry import patiently
+from rag.services.validation import first_problem
 
 if TYPE_CHECKING:
     import openai
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OPENAI_URL = "https://api.openai.com/v1"
+# Times that of a call.
+_LONGEST_STREAM = 10
 
 
 def is_openai(url: str) -> bool:
@@ -28,17 +33,21 @@ def is_openai(url: str) -> bool:
 class OpenAIClient:
     """OpenAI's SDK with one account. What it raises is told as one of our errors."""
 
-    def __init__(self, account: Account, url: str, timeout_s: float, retries: int) -> None:
+    def __init__(self, account: Account, url: str, timeout_s: float, retries: int, most_bytes: int) -> None:
         import openai  # 0.3 s and more that nobody without this part should wait for
 
+        http = openai.DefaultHttpxClient(follow_redirects=False)
+        guard(http)
         self.account = account
+        self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
         self._retries = retries
         self._sdk = openai.OpenAI(
             api_key=account.key.get_secret_value(),
             base_url=url,  # else the SDK obeys OPENAI_BASE_URL, unseen by the settings
             timeout=timeout_s,
             max_retries=0,  # its own would try an empty account again
-            http_client=openai.DefaultHttpxClient(follow_redirects=False),
+            http_client=http,
         )
         weakref.finalize(self, self._sdk.close)  # connections would else stay open until collected
 
@@ -46,8 +55,25 @@ class OpenAIClient:
         """A failure that may pass is tried again."""
         return patiently(lambda: self._ask(call), self._retries)
 
+    def stream(self, call: Callable[[openai.OpenAI], openai.Stream[T]]) -> Iterator[T]:
+        """Each piece has the time of a call, and all together that of ten. The caller's own time between
+        two of them does not count."""
+        bounds = Bounds(self._timeout_s, self._most_bytes)
+        left = self._timeout_s * _LONGEST_STREAM
+        with self.ask(call) as chunks:
+            while True:
+                bounds.begin(min(self._timeout_s, left))
+                began = time.monotonic()
+                with bounded(self.account, bounds), openai_errors(self.account):
+                    chunk = next(chunks, None)
+                left -= time.monotonic() - began
+                if chunk is None:
+                    return
+                yield chunk
+
     def _ask(self, call: Callable[[openai.OpenAI], T]) -> T:
-        with openai_errors(self.account):
+        bounds = Bounds(self._timeout_s, self._most_bytes)
+        with bounded(self.account, bounds), openai_errors(self.account):
             return call(self._sdk)
 
 
@@ -68,6 +94,8 @@ def openai_errors(account: Account) -> Iterator[None]:
         wait = retry_after(error.response.headers) if isinstance(error, openai.APIStatusError) else None
         raise account.failure(error.message, _status(error), quota=quota, retry_after=wait) from None
     except ValueError as error:  # JSON that is none, base64 that is none
+        raise account.nonsense(first_problem(error)) from None
+    except (TypeError, AttributeError, RecursionError) as error:  # or of a shape that it stumbles over
         raise account.nonsense(str(error)) from error
 
 
@@ -76,4 +104,6 @@ def _status(error: openai.APIError) -> int | None:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         return status
-    return int(error.code) if error.code and error.code.isdecimal() else None
+    # Whatever stood there: the SDK checks nothing.
+    code = str(error.code or "")
+    return int(code) if code.isascii() and code.isdigit() and len(code) == 3 else None
