@@ -113,6 +113,13 @@ _VARNISH = (
     "users-guide/vcl-example-websockets users-guide/vcl-grace users-guide/vcl-hashing "
     "users-guide/vcl-inline-c users-guide/vcl-separate users-guide/vcl-syntax users-guide/vcl-variables"
 )
+_NTPSEC = (
+    "NTS-QuickStart access accopt assoc authentic authopt clock clockopt cluster comdex confopt debug "
+    "decode discipline discover driver_generic driver_gpsd driver_howto driver_local driver_nmea "
+    "driver_pps driver_shm extern filter huffpuff kern kernpps leap leapsmear miscopt monopt msyslog "
+    "ntp_keys ntpd ntpdig ntpfrob ntpkeygen ntpleapfetch ntploggps ntpmon ntpq ntpsec ntpsnmpd ntptime "
+    "ntptrace ntpviz ntpwait orphan poll pps prefer quick rate refclock rollover select stats warp"
+)
 
 
 FIT_SETS = (
@@ -195,6 +202,15 @@ FIT_SETS = (
         "usr/share/doc/varnish/html",
         named(_VARNISH, ".html"),
         "HTML made by Sphinx",
+        fits=True,
+    ),
+    ManualSet(
+        "ntpsec",
+        "ntpsec-doc",
+        "1.2.2+dfsg1-1+deb12u1",
+        "usr/share/doc/ntpsec-doc/html",
+        named(_NTPSEC, ".html"),
+        "HTML made of AsciiDoc",
         fits=True,
     ),
 )
