@@ -120,6 +120,27 @@ _NTPSEC = (
     "ntp_keys ntpd ntpdig ntpfrob ntpkeygen ntpleapfetch ntploggps ntpmon ntpq ntpsec ntpsnmpd ntptime "
     "ntptrace ntpviz ntpwait orphan poll pps prefer quick rate refclock rollover select stats warp"
 )
+_HANDBOOK = (
+    "advanced-administration apt network-services sect.apparmor sect.apt-cache sect.apt-file "
+    "sect.apt-frontends sect.apt-get sect.asynchronous-task-scheduling-anacron "
+    "sect.automated-installation sect.automatic-upgrades sect.backup "
+    "sect.coexistence-with-other-packaging-systems sect.common-procedures sect.computer-layers "
+    "sect.config-bootloader sect.config-misc sect.config-printing sect.creating-accounts "
+    "sect.customizing-graphical-interface sect.dealing-with-compromised-machine sect.debian-internals "
+    "sect.dhcp sect.dist-upgrade sect.domain-name-servers sect.dynamic-routing sect.filesystem-hierarchy "
+    "sect.firewall-packet-filtering sect.foundation-documents sect.ftp-file-server "
+    "sect.hostname-name-service sect.hotplug sect.how-to-migrate sect.http-ftp-proxy sect.http-web-server "
+    "sect.inetd sect.installation-steps sect.ipv6 sect.kernel-compilation sect.kernel-installation "
+    "sect.kernel-role-and-tasks sect.ldap-directory sect.manipulating-packages-with-dpkg sect.monitoring "
+    "sect.network-config sect.network-diagnosis-tools sect.nfs-file-server "
+    "sect.other-security-considerations sect.package-authentication sect.package-meta-information "
+    "sect.power-management sect.quality-of-service sect.quotas sect.regular-upgrades "
+    "sect.release-lifecycle sect.remote-login sect.rights-management sect.searching-packages sect.selinux "
+    "sect.setup-apt-package-repository sect.shell-environment sect.source-package-structure "
+    "sect.supervision sect.syslog sect.task-scheduling-cron-atd sect.user-group-databases sect.user-space "
+    "sect.virtual-private-network sect.virtualization sect.web-browsers sect.windows-emulation "
+    "sect.windows-file-server-with-samba sect.x509-cert security unix-services"
+)
 
 
 FIT_SETS = (
@@ -211,6 +232,15 @@ FIT_SETS = (
         "usr/share/doc/ntpsec-doc/html",
         named(_NTPSEC, ".html"),
         "HTML made of AsciiDoc",
+        fits=True,
+    ),
+    ManualSet(
+        "handbook",
+        "debian-handbook",
+        "11.20220922",
+        "usr/share/doc/debian-handbook/html/en-US",
+        named(_HANDBOOK, ".html"),
+        "HTML made of DocBook by Publican",
         fits=True,
     ),
 )

@@ -16,6 +16,8 @@ _UNSEEN = "script, style, noscript, template, svg"
 _TITLES = re.compile(r"^(?:=+ (?P<marked>\S.*)|(?P<underlined>\S.*)\n(?P<line>[-~=^+]{3,}))$", re.MULTILINE)
 # How PDFium marks a word that it joined over a line end.
 _JOINED = re.compile("[\ufffe\x02](?:\r?\n)?")
+# XHTML is read as HTML; with its declaration, the parser takes it for XML and warns.
+_XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _LINE_ENDS = frozenset(("p", "li", "tr", "dt", "dd", "pre", "div", "br", "blockquote"))
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 
@@ -41,7 +43,8 @@ def read_visible(path: Path) -> Visible:
 def _html(path: Path) -> Visible:
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(path.read_text("utf-8", errors="replace"), "lxml")
+    html = _XML_DECLARATION.sub("", path.read_text("utf-8", errors="replace"))
+    soup = BeautifulSoup(html, "lxml")
     for unseen in soup.select(_UNSEEN):
         unseen.decompose()
     pieces: list[str] = []
