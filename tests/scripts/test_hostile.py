@@ -43,6 +43,6 @@ def test_what_does_not_hold_crashes_or_hangs_is_told_of(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_short_run_of_all_trials_holds() -> None:
-    program = [sys.executable, ROOT / "scripts" / "hostile"]
+    program = [sys.executable, str(ROOT / "scripts" / "hostile")]
     ran = subprocess.run(program, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
