@@ -34,9 +34,9 @@ LAYERS = (
 ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators", "retrievers"}
 # A folder is the home of all its files.
 HOMES = {
-    "chromadb": {"stores.chroma"},
+    "chromadb": {"stores.chroma", "stores.chroma_service"},
     "cohere": {"rerankers.cohere"},
-    "httpx": {"services.http", "rerankers.cohere", "stores.chroma"},
+    "httpx": {"services.http", "rerankers.cohere"},
     "openai": {"generators.openai", "embedders.openai", "services.openai"},
     "tantivy": {"index.lexical"},
     "torch": {

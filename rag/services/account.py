@@ -95,9 +95,7 @@ class Account:
         return ProtocolError(told, provider=self.provider)
 
     def _tell(self, message: str, status: int | None = None, request: str = "", remedy: str = "") -> str:
-        said = in_line(" ".join(self.without_key(message).split()))
-        if len(said) > _LONGEST_MESSAGE:
-            said = f"{said[:_LONGEST_MESSAGE]}…"
+        said = self.quoted(message)
         told = (
             f"{self.provider} refused with status {status}: {said}" if status else f"{self.provider} {said}"
         )
@@ -105,6 +103,11 @@ class Account:
             told = f"{told.rstrip('.')} (request {in_line(self.without_key(request))[:_LONGEST_ID]})"
         remedy = remedy or _REMEDIES.get(status or 0, "").format(names=self.names)
         return f"{told.rstrip('.')}. {remedy}." if remedy else told
+
+    def quoted(self, message: str) -> str:
+        """What a service says, as it can stand in an error."""
+        said = in_line(" ".join(self.without_key(message).split()))
+        return said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}…"
 
     def without_key(self, text: str) -> str:
         """Of a refusal: whatever stands for a key, be it a placeholder that is a word, is masked."""

@@ -19,17 +19,18 @@ from rag.threads.gathering import Gathering
 
 # Between two of them the clock is looked at: a server may read as slowly as it answers.
 _SENT_AT_ONCE = 16_384
+# A wait of nothing would be none for ever.
+_LEAST_S = 0.001
 
 
 class Bounds:
-    """Of one call. `broken`: what the reply did against them."""
+    """Of one call. `broken`: what the reply did against them. `late`: how the end of the time is told."""
 
     def __init__(self, seconds: float, most_bytes: int) -> None:
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._most_bytes = most_bytes
         self._read = 0
-        self.late = ""
         self.broken = ""
 
     @property
@@ -43,14 +44,17 @@ class Bounds:
 
     def left(self, usual: float | None) -> float:
         """Seconds that the next wait may take."""
-        seconds = self._until - time.monotonic()
-        if seconds <= 0:
-            raise self.over()
+        if self.are_over():
+            raise TimeoutError(self.late)
+        seconds = max(self._until - time.monotonic(), _LEAST_S)
         return seconds if usual is None else min(usual, seconds)
 
-    def over(self) -> Exception:
-        self.late = f"did not answer in time ({self._seconds:.3g} s in all)"
-        return TimeoutError(self.late)
+    def are_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    @property
+    def late(self) -> str:
+        return f"did not answer in time ({self._seconds:.3g} s in all)"
 
     def add(self, size: int) -> None:
         self._read += size
@@ -72,10 +76,10 @@ def bounded(account: Account, bounds: Bounds) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if bounds.late:
-            raise account.failure(bounds.late) from error
         if bounds.broken:
             raise account.nonsense(bounds.broken) from error
+        if bounds.are_over():
+            raise account.failure(bounds.late) from error
         raise
     finally:
         _bounds.reset(outer)
@@ -112,7 +116,7 @@ class _Network:
         if error is not None:
             raise error
         if not found:
-            raise bounds.over()
+            raise TimeoutError(bounds.late)
         return _Stream(found[0])
 
     def connect_unix_socket(self, path: str, timeout: float | None = None, **options: Any) -> _Stream:

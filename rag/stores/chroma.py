@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -12,12 +12,13 @@ from weakref import finalize
 
 import numpy as np
 from filelock import FileLock, Timeout
-from pydantic import PositiveInt, SecretStr
+from pydantic import PositiveFloat, PositiveInt, SecretStr
 
 from rag.errors import LockedError, StoreError
 from rag.filters import Where, typed_forms
-from rag.services.account import KeyPlaces, Variable, open_account
+from rag.services.account import NO_KEY, Account, KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
+from rag.stores.chroma_service import Service, open_client
 from rag.types import Chunk, Floats, Hit, Scalar, canonical, filed
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ HNSW: Any = {"space": "cosine", "ef_construction": 128, "max_neighbors": 24, "ef
 # As many at a time as a reader can wait for who needs the folder meanwhile.
 _BATCH = 250
 _TURN_SECONDS = 60
+_CLOUD_HOST = "api.trychroma.com"
 _openings = count(1)
 
 
@@ -61,18 +63,31 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     port: PositiveInt = 8000
     ssl: bool = False
     token: SecretStr | None = None
+    timeout_s: PositiveFloat = 60.0
 
     def sends_to(self) -> str:
         return f"{self.host}:{self.port}"
 
     def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, _Service(self._connect), self.documents)
+        account = Account(f"the server at {self.sends_to()}", self.token or SecretStr(NO_KEY), "")
+        remedy = (
+            "Look at store.host and store.port, at the token in RAG_STORE__TOKEN, and, where it is slow, at "
+            "store.timeout_s"
+        )
+        service = Service(self._connect, account, self.timeout_s, remedy)
+        return ChromaStore(self.collection, service, self.documents)
 
     def _connect(self) -> ClientAPI:
-        import chromadb
+        from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT
 
-        headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
-        return chromadb.HttpClient(self.host, self.port, self.ssl, headers=headers, settings=_quiet())
+        settings = _quiet()
+        settings.chroma_server_host = self.host
+        settings.chroma_server_http_port = self.port
+        settings.chroma_server_ssl_enabled = self.ssl
+        settings.chroma_server_headers = (
+            {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
+        )
+        return open_client(settings, DEFAULT_TENANT, DEFAULT_DATABASE)
 
 
 class CloudStoreSettings(_ChromaSettings, frozen=True):
@@ -81,19 +96,30 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
     database: str
     api_key: SecretStr | None = None
     key_env: Variable | None = None
+    timeout_s: PositiveFloat = 60.0
 
     def sends_to(self) -> str:
         return "Chroma Cloud"
 
     def build(self) -> ChromaStore:
         places = KeyPlaces(self.api_key, "store", self.key_env, ("CHROMA_API_KEY",))
-        key = open_account("Chroma Cloud", places).key.get_secret_value()
-        return ChromaStore(self.collection, _Service(lambda: self._connect(key)), self.documents)
+        account = open_account("Chroma Cloud", places)
+        remedy = f"Look at store.tenant and store.database, and at the key in {account.names}"
+        service = Service(lambda: self._connect(account), account, self.timeout_s, remedy)
+        return ChromaStore(self.collection, service, self.documents)
 
-    def _connect(self, key: str) -> ClientAPI:
-        import chromadb
+    def _connect(self, account: Account) -> ClientAPI:
+        from chromadb.auth.token_authn import TokenTransportHeader
 
-        return chromadb.CloudClient(self.tenant, self.database, key, settings=_quiet())
+        settings = _quiet()
+        settings.chroma_server_host = _CLOUD_HOST
+        settings.chroma_server_http_port = 443
+        settings.chroma_server_ssl_enabled = True
+        settings.chroma_client_auth_provider = "chromadb.auth.token_authn.TokenAuthClientProvider"
+        settings.chroma_client_auth_credentials = account.key.get_secret_value()
+        settings.chroma_auth_token_transport_header = TokenTransportHeader.X_CHROMA_TOKEN
+        settings.chroma_overwrite_singleton_tenant_database_access_from_auth = True
+        return open_client(settings, self.tenant, self.database)
 
 
 class _Folder:
@@ -130,31 +156,27 @@ class _Folder:
         finally:
             files.release()
 
+    @contextmanager
+    def told(self, doing: str) -> Iterator[None]:
+        from chromadb.errors import ChromaError
 
-class _Service:
-    """Chroma elsewhere, which serves everybody alike: one connection is enough."""
-
-    def __init__(self, connect: Callable[[], ClientAPI]) -> None:
-        self.connect = cache(connect)
-
-    def close(self, client: ClientAPI) -> None:
-        """It stays open for the next one."""
-
-    def alone(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        try:
+            yield
+        except (ChromaError, ValueError, OSError) as error:
+            raise StoreError(f"Chroma could not {doing}: {error}") from error
 
 
 class ChromaStore:
     """Generations of the dense index, each a collection `<name>-<family>-<generation>`."""
 
-    def __init__(self, name: str, place: _Folder | _Service, documents: bool) -> None:
+    def __init__(self, name: str, place: _Folder | Service, documents: bool) -> None:
         self._name = name
         self._place = place
         self._documents = documents
 
     def open(self, family: str, generation: int) -> ChromaIndex:
         """The index as it is now: what other processes write later, only another opening shows."""
-        with self._place.alone(), _translated("open the collection"):
+        with self._place.alone(), self._place.told("open the collection"):
             client = self._place.connect()
             # embedding_function=None: Chroma's own would download a model and disagree with ours.
             collection = client.get_or_create_collection(
@@ -163,7 +185,7 @@ class ChromaStore:
                 configuration={"hnsw": HNSW},
                 metadata={"made_by": "rag"},
             )
-            batch = min(_BATCH, client.get_max_batch_size())
+            batch = max(min(_BATCH, client.get_max_batch_size()), 1)
             index = ChromaIndex(collection, batch, self._place, self._documents)
         # What a client holds in memory goes when the last one who reads this index lets go of it.
         finalize(index, self._place.close, client).atexit = False
@@ -171,7 +193,7 @@ class ChromaStore:
 
     def drop_all_but(self, family: str, generation: int) -> None:
         ours = f"{self._name}-{family}-"
-        with self._place.alone(), _translated("drop old collections"):
+        with self._place.alone(), self._place.told("drop old collections"):
             client = self._place.connect()
             for name in [collection.name for collection in client.list_collections()]:
                 if name.startswith(ours) and name != f"{ours}{generation}":
@@ -180,9 +202,7 @@ class ChromaStore:
 
 
 class ChromaIndex:
-    def __init__(
-        self, collection: Collection, batch: int, place: _Folder | _Service, documents: bool
-    ) -> None:
+    def __init__(self, collection: Collection, batch: int, place: _Folder | Service, documents: bool) -> None:
         self._collection = collection
         self._batch = batch
         self._place = place
@@ -193,7 +213,7 @@ class ChromaIndex:
         """An id stands for one text and vector; what is new about its metadata replaces what was there."""
         for at in range(0, len(chunks), self._batch):
             part = slice(at, at + self._batch)
-            with self._place.alone(), _translated("write"):
+            with self._place.alone(), self._place.told("write"):
                 self._add(chunks[part], vectors[part])
 
     def _add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
@@ -218,28 +238,36 @@ class ChromaIndex:
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
-            with self._place.alone(), _translated("delete"):
+            with self._place.alone(), self._place.told("delete"):
                 self._collection.delete(ids=list(ids[at : at + self._batch]))
 
     def search(self, vector: Floats, n: int, where: Where | None = None) -> list[Hit]:
         """The nearest n by cosine, nearest first."""
         if n < 1:
             return []
-        with self._reading(), _translated("search"):
+        with self._reading(), self._place.told("search"):
             found = self._collection.query(
                 query_embeddings=vector[np.newaxis], n_results=n, where=_where(where), include=["distances"]
             )
-        ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
-        self._loaded = self._loaded or bool(ids)
-        return [Hit(id_, 1.0 - float(d)) for id_, d in zip(ids, distances, strict=True)]
+            # Read here too: a server's reply need not be what a search finds.
+            ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
+            hits = [_hit(id_, d) for id_, d in zip(ids, distances, strict=True)]
+        self._loaded = self._loaded or bool(hits)
+        return hits
 
     def count(self) -> int:
-        with self._reading(), _translated("count"):
-            return self._collection.count()
+        with self._reading(), self._place.told("count"):
+            return int(self._collection.count())
 
     def _reading(self) -> AbstractContextManager[None]:
         """The first search reads files, which another process may be writing; later ones read memory."""
         return nullcontext() if self._loaded else self._place.alone()
+
+
+def _hit(id_: str, distance: float) -> Hit:
+    if not math.isfinite(distance):
+        raise ValueError(f"the distance of {id_!r} is {distance}")
+    return Hit(str(id_), 1.0 - float(distance))
 
 
 def _metadata(chunk: Chunk) -> dict[str, Any]:
@@ -277,15 +305,3 @@ def _quiet() -> Any:
     from chromadb.config import Settings
 
     return Settings(anonymized_telemetry=False)
-
-
-@contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    from chromadb.errors import ChromaError
-    from httpx import HTTPError  # Chroma's client lets it through when a server is gone
-
-    try:
-        yield
-    # ValueError is what the client raises when a server cannot be reached; OSError when a folder cannot.
-    except (ChromaError, HTTPError, ValueError, OSError) as error:
-        raise StoreError(f"Chroma could not {doing}: {error}") from error
