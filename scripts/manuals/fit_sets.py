@@ -33,6 +33,34 @@ _GRAPHVIZ = (
     "gml2gv.1 graphml2gv.1 gvcolor.1 gvgen.1 gvmap.1 gvmap.sh.1 gvpack.1 gxl2gv.1 lneato.1 mingle.1 "
     "mm2gv.1 nop.1 prune sccmap.1 tred.1 unflatten.1 vimdot.1"
 )
+_RUSTBOOK = (
+    "appendix-01-keywords appendix-02-operators appendix-03-derivable-traits "
+    "appendix-04-useful-development-tools appendix-05-editions appendix-07-nightly-rust "
+    "ch01-01-installation ch01-02-hello-world ch01-03-hello-cargo ch03-01-variables-and-mutability "
+    "ch03-02-data-types ch03-03-how-functions-work ch03-04-comments ch03-05-control-flow "
+    "ch04-01-what-is-ownership ch04-02-references-and-borrowing ch04-03-slices ch05-01-defining-structs "
+    "ch05-02-example-structs ch05-03-method-syntax ch06-01-defining-an-enum ch06-02-match ch06-03-if-let "
+    "ch07-01-packages-and-crates ch07-02-defining-modules-to-control-scope-and-privacy "
+    "ch07-03-paths-for-referring-to-an-item-in-the-module-tree "
+    "ch07-04-bringing-paths-into-scope-with-the-use-keyword "
+    "ch07-05-separating-modules-into-different-files ch08-01-vectors ch08-02-strings ch08-03-hash-maps "
+    "ch09-01-unrecoverable-errors-with-panic ch09-02-recoverable-errors-with-result "
+    "ch09-03-to-panic-or-not-to-panic ch10-01-syntax ch10-02-traits ch10-03-lifetime-syntax "
+    "ch11-01-writing-tests ch11-02-running-tests ch11-03-test-organization "
+    "ch12-01-accepting-command-line-arguments ch12-02-reading-a-file "
+    "ch12-03-improving-error-handling-and-modularity ch12-04-testing-the-librarys-functionality "
+    "ch12-05-working-with-environment-variables ch12-06-writing-to-stderr-instead-of-stdout "
+    "ch13-01-closures ch13-02-iterators ch13-03-improving-our-io-project ch13-04-performance "
+    "ch14-01-release-profiles ch14-02-publishing-to-crates-io ch14-03-cargo-workspaces "
+    "ch14-04-installing-binaries ch14-05-extending-cargo ch15-01-box ch15-02-deref ch15-03-drop "
+    "ch15-04-rc ch15-05-interior-mutability ch15-06-reference-cycles ch16-01-threads "
+    "ch16-02-message-passing ch16-03-shared-state ch16-04-extensible-concurrency-sync-and-send "
+    "ch17-01-what-is-oo ch17-02-trait-objects ch17-03-oo-design-patterns "
+    "ch18-01-all-the-places-for-patterns ch18-02-refutability ch18-03-pattern-syntax ch19-01-unsafe-rust "
+    "ch19-03-advanced-traits ch19-04-advanced-types ch19-05-advanced-functions-and-closures "
+    "ch19-06-macros ch20-01-single-threaded ch20-02-multithreaded ch20-03-graceful-shutdown-and-cleanup "
+    "ch02-00-guessing-game-tutorial"
+)
 _RESTIC = (
     "010_introduction 020_installation 030_preparing_a_new_repo 040_backup 045_working_with_repos "
     "047_tuning_backup_parameters 050_restore 060_forget 070_encryption 075_scripting 080_examples "
@@ -144,6 +172,15 @@ _HANDBOOK = (
 
 
 FIT_SETS = (
+    ManualSet(
+        "rustbook",
+        "rust-doc",
+        "1.63.0+dfsg1-2",
+        "usr/share/doc/rust-doc/html/book",
+        named(_RUSTBOOK, ".html"),
+        "HTML made by mdBook",
+        fits=True,
+    ),
     ManualSet(
         "graphviz",
         "graphviz-doc",
