@@ -280,4 +280,13 @@ FIT_SETS = (
         "HTML made of DocBook by Publican",
         fits=True,
     ),
+    ManualSet(
+        "flex",
+        "flex-doc",
+        "2.6.4-8.2",
+        "usr/share/doc/flex-doc",
+        ("flex.pdf",),
+        "a PDF made by TeX",
+        fits=True,
+    ),
 )
