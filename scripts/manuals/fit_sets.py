@@ -61,6 +61,19 @@ _RUSTBOOK = (
     "ch19-06-macros ch20-01-single-threaded ch20-02-multithreaded ch20-03-graceful-shutdown-and-cleanup "
     "ch02-00-guessing-game-tutorial"
 )
+_ANT = (
+    "install running properties targets dirtasks proxy listeners inputhandler sysclasspath using "
+    "javacprops clonevm ifunless argumentprocessor Tasks/ant Tasks/antcall Tasks/apply Tasks/available "
+    "Tasks/basename Tasks/buildnumber Tasks/checksum Tasks/chmod Tasks/concat Tasks/condition "
+    "Tasks/conditions Tasks/copy Tasks/defaultexcludes Tasks/delete Tasks/dependset Tasks/echo Tasks/exec "
+    "Tasks/fail Tasks/filter Tasks/fixcrlf Tasks/get Tasks/gzip Tasks/import Tasks/input Tasks/jar "
+    "Tasks/java Tasks/javac Tasks/junit Tasks/loadfile Tasks/local Tasks/macrodef Tasks/mail "
+    "Tasks/manifest Tasks/mkdir Tasks/move Tasks/nice Tasks/parallel Tasks/patch Tasks/pathconvert "
+    "Tasks/property Tasks/propertyfile Tasks/replace Tasks/replaceregexp Tasks/retry Tasks/scp "
+    "Tasks/setproxy Tasks/signjar Tasks/sleep Tasks/sql Tasks/sync Tasks/tar Tasks/tempfile Tasks/touch "
+    "Tasks/tstamp Tasks/unzip Tasks/uptodate Tasks/waitfor Tasks/xmlproperty Tasks/zip Types/fileset "
+    "Types/filterset Types/mapper Types/patternset Types/selectors Types/zipfileset"
+)
 _RESTIC = (
     "010_introduction 020_installation 030_preparing_a_new_repo 040_backup 045_working_with_repos "
     "047_tuning_backup_parameters 050_restore 060_forget 070_encryption 075_scripting 080_examples "
@@ -172,6 +185,15 @@ _HANDBOOK = (
 
 
 FIT_SETS = (
+    ManualSet(
+        "ant",
+        "ant-doc",
+        "1.10.13-1",
+        "usr/share/doc/ant/manual",
+        named(_ANT, ".html"),
+        "HTML written by hand, with tables of attributes",
+        fits=True,
+    ),
     ManualSet(
         "rustbook",
         "rust-doc",

@@ -109,12 +109,12 @@ def lay_out(manual: ManualSet, cache: Path) -> tuple[Path, str]:
         for name in manual.files:
             source = Path(work) / "tree" / manual.folder / name
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            _take(source, folder / name)
+            take(source, folder / name)
     stamp.write_text(f"{version}\n{wanted}", "utf-8")
     return folder, version
 
 
-def _take(source: Path, target: Path) -> None:
+def take(source: Path, target: Path) -> None:
     """Debian compresses text of over 4 KB. One that a newer package lacks shows in the check of the facts."""
     packed = source.with_name(f"{source.name}.gz")
     if source.exists():

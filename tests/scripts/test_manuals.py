@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from manuals.manual_set import ManualSet
 from manuals.questions import FIT, HALVES, ManualQuestion, halves, question_file, read_questions
-from manuals.sets import MEASURED, SETS
+from manuals.sets import MEASURED, SETS, take
 from manuals.wording import plain, says
 
 from rag.evaluation.dataset import Dataset
@@ -73,3 +75,12 @@ def test_a_fact_is_found_over_line_ends_quotes_and_marks_of_code() -> None:
 def test_a_fact_is_strict_about_names_and_operators() -> None:
     assert plain("count(*) of my_table, ~* and **bold**") == "count(*) of my_table, ~* and **bold**"
     assert not says("sharedbuffers", "shared_buffers")
+
+
+def test_a_file_that_debian_compressed_is_laid_out_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "page.md.gz").write_bytes(gzip.compress(b"# Page\n"))
+    (tmp_path / "plain.md").write_bytes(b"# Plain\n")
+    for name in ("page.md", "plain.md", "gone.md"):
+        take(tmp_path / name, tmp_path / f"laid-{name}")
+    laid = {path.name: path.read_bytes() for path in tmp_path.glob("laid-*")}
+    assert laid == {"laid-page.md": b"# Page\n", "laid-plain.md": b"# Plain\n"}
