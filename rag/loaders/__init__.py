@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOADERS", "LOADER_VERSION", "LoaderSettings", "document_id", "find_files", "load_file"]
 
-LOADER_VERSION = "2"
+LOADER_VERSION = "3"
 """Raise it whenever the same bytes would give another document: the next ingest then reads them anew."""
 
 _KINDS: tuple[tuple[LoadFunction, str], ...] = (

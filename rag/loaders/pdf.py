@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rag.loaders.pdf_pages import placed, without_furniture
-from rag.loaders.raw import RawFile, join_pages
+from rag.loaders.pdf_geometry import measure, place
+from rag.loaders.pdf_headings import headings
+from rag.loaders.pdf_layout import write
+from rag.loaders.pdf_lines import Line, PageReader
+from rag.loaders.pdf_pages import without_furniture
+from rag.loaders.raw import RawFile
 from rag.loaders.unreadable import Unreadable
 from rag.types import Document, Skipped
 
 _PDFIUM = threading.Lock()  # the library must not be entered by two threads, be it for two files
 _WRONG_PASSWORD = 4
-_HYPHENATION = re.compile("[\ufffe\x02](?:\r?\n)?")  # how PDFium marks a word that it joined again
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     """`outline`: page, level and title of each entry."""
 
-    pages: list[str | Exception]
+    pages: list[list[Line] | Exception]
     properties: dict[str, object]
     outline: list[tuple[int, int, str]]
 
@@ -30,17 +32,16 @@ class _Read:
 def load(file: RawFile) -> Iterator[Document | Skipped]:
     with _PDFIUM:
         read = _read(file.data)
-    texts = [page if isinstance(page, str) else "" for page in read.pages]
-    pages = without_furniture(texts)
-    text, starts = join_pages(pages.texts)
-    if not text.strip() and not any(isinstance(page, Exception) for page in read.pages):
-        raise Unreadable(f"no text on any of its {len(texts)} pages: probably scanned, it needs OCR first")
+    found = without_furniture([page if isinstance(page, list) else [] for page in read.pages])
+    if not any(found.lines) and not any(isinstance(page, Exception) for page in read.pages):
+        raise Unreadable(
+            f"no text on any of its {len(read.pages)} pages: probably scanned, it needs OCR first"
+        )
+    lines = place(found.lines)
+    usual = measure(lines)
+    text, starts = write(lines, headings(lines, read.outline, usual), usual, len(read.pages))
     yield file.document(
-        text,
-        read.properties,
-        pages=starts,
-        titles=tuple(placed(read.outline, text, starts)),
-        furniture=len(pages.furniture),
+        text, read.properties, markup="markdown", pages=starts, furniture=len(found.furniture)
     )
     for number, page in enumerate(read.pages, start=1):
         if isinstance(page, Exception):
@@ -69,9 +70,8 @@ def _outline(pdf: Any) -> Iterator[tuple[int, int, str]]:
             yield page, entry.level + 1, entry.get_title()
 
 
-def _page(pdf: Any, number: int, failure: type[Exception]) -> str | Exception:
+def _page(pdf: Any, number: int, failure: type[Exception]) -> list[Line] | Exception:
     try:
-        text: str = pdf[number].get_textpage().get_text_range()
+        return list(PageReader(pdf[number]).lines())
     except failure as error:
         return error
-    return _HYPHENATION.sub("", text)

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-_LEADERS = re.compile(r".*(?:\. ?){5,} ?\S{1,8}$")
+from rag.loaders.pdf_lines import Line
+
+_LEADERS = re.compile(r".*(?:(?:\. ?){5,} ?\S{1,8}|(?: \.){2,} \d{1,4})$")
 _LISTED = re.compile(r".*\D\d{1,4}(?:, ?\d{1,4})*$")
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"[ivxlc]+$")
-_BROKEN = re.compile(r"(\w+)-\n(\w+)")
+_BROKEN = re.compile(r"(\w+)-$")
+_GOES_ON = re.compile(r"\w+")
 _LEAST_PAGES = 3
+_LONGEST_HEAD = 120
 _LEAST_LEADERS = 4
 # Of a page of an alphabetical index nearly every line ends in numbers of pages.
 _LEAST_LISTED = 20
@@ -26,29 +30,25 @@ _DEEP = 2
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    texts: tuple[str, ...]
+    lines: tuple[tuple[Line, ...], ...]
     furniture: tuple[str, ...] = ()
 
 
-def without_furniture(pages: Sequence[str]) -> Pages:
-    lines = [page.replace("\r\n", "\n").split("\n") for page in pages]
-    left_out: list[str] = []
+def without_furniture(pages: Sequence[Sequence[Line]]) -> Pages:
+    kept = [list(page) for page in pages]
+    left_out = [line for edge in (0, -1) for line in _take_numbered(kept, edge)]
     for _ in range(_DEEP):
         for edge in (0, -1):
-            left_out += _take_edges(lines, edge)
-    left_out += _take_contents(lines)
-    texts = ["\n".join(page) for page in lines]
-    return Pages(tuple(_joined(texts)), tuple(left_out))
+            left_out += _take_edges(kept, edge)
+    left_out += _take_contents(kept)
+    return Pages(tuple(_joined(kept)), tuple(left_out))
 
 
-def _take_edges(pages: Sequence[list[str]], edge: int) -> list[str]:
+def _take_edges(pages: Sequence[list[Line]], edge: int) -> list[str]:
     """The first or last line of each page that stands there on at least three, numbers aside.
 
     What stands on most pages, an owner or a date, is said once.
     """
-    for page in pages:
-        while page and not page[edge].strip():
-            page.pop(edge)
     framed = [page for page in pages if len(page) > 1]
     found = Counter(_mask(page[edge]) for page in framed)
     repeated = {mask for mask, count in found.items() if count >= _LEAST_PAGES and _may_repeat(mask)}
@@ -57,14 +57,31 @@ def _take_edges(pages: Sequence[list[str]], edge: int) -> list[str]:
     for page in framed:
         if (mask := _mask(page[edge])) in repeated:
             if mask in said:
-                left_out.append(page.pop(edge))
+                left_out.append(page.pop(edge).text)
             said.add(mask)
     return left_out
 
 
-def _mask(line: str) -> str:
-    bare = " ".join(line.split())
-    return "#" if _ROMAN.match(bare) else _DIGITS.sub("#", bare)
+def _take_numbered(pages: Sequence[list[Line]], edge: int) -> list[str]:
+    """Heads and feet that count the pages, whatever else they say: the chapter, the date."""
+    shifts = [{int(number) - at for number in _numbers(page, edge)} for at, page in enumerate(pages)]
+    counted = Counter(shift for some in shifts for shift in some)
+    shift, count = counted.most_common(1)[0] if counted else (0, 0)
+    if count < _LEAST_PAGES or 2 * count < sum(1 for page in pages if len(page) > 1):
+        return []
+    return [page.pop(edge).text for page, some in zip(pages, shifts, strict=True) if shift in some]
+
+
+def _numbers(page: Sequence[Line], edge: int) -> Iterator[str]:
+    """At the ends of its first or last line."""
+    if len(page) > 1 and len(page[edge].text) <= _LONGEST_HEAD:
+        yield from {
+            word.text for word in (page[edge].words[0], page[edge].words[-1]) if word.text.isdecimal()
+        }
+
+
+def _mask(line: Line) -> str:
+    return "#" if _ROMAN.match(line.text) else _DIGITS.sub("#", line.text)
 
 
 def _may_repeat(mask: str) -> bool:
@@ -72,42 +89,39 @@ def _may_repeat(mask: str) -> bool:
     return mask.strip("-–—. ") == "#" or sum(map(str.isalpha, mask)) > 2
 
 
-def _take_contents(pages: Sequence[list[str]]) -> list[str]:
-    dotted = sum(1 for page in pages for line in page if _LEADERS.match(line.rstrip()))
+def _take_contents(pages: Sequence[list[Line]]) -> list[str]:
+    dotted = sum(1 for page in pages for line in page if _LEADERS.match(line.text))
     left_out: list[str] = []
     for at, page in enumerate(pages):
-        listed = sum(1 for line in page if _LISTED.match(line.rstrip()))
+        listed = sum(1 for line in page if _LISTED.match(line.text))
         is_index = at > len(pages) // 2 and len(page) >= _LEAST_LISTED and listed >= _MOSTLY * len(page)
-        kept = [line for line in page if not is_index and not _is_leader(line, dotted)]
-        left_out += [line for line in page if is_index or _is_leader(line, dotted)]
-        page[:] = kept
-    return [line for line in left_out if line.strip()]
+        left_out += [line.text for line in page if is_index or _is_leader(line, dotted)]
+        page[:] = [line for line in page if not is_index and not _is_leader(line, dotted)]
+    return left_out
 
 
-def _is_leader(line: str, dotted: int) -> bool:
-    return dotted >= _LEAST_LEADERS and _LEADERS.match(line.rstrip()) is not None
+def _is_leader(line: Line, dotted: int) -> bool:
+    return dotted >= _LEAST_LEADERS and _LEADERS.match(line.text) is not None
 
 
-def _joined(texts: Sequence[str]) -> Iterator[str]:
+def _joined(pages: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, ...]]:
     """A word broken at the end of a line is one where the document has it whole elsewhere."""
-    known = set(re.findall(r"\w+", "\n".join(texts)))
-    for text in texts:
-        yield _BROKEN.sub(lambda word: word[1] + word[2] if word[1] + word[2] in known else word[0], text)
+    known = {word for page in pages for line in page for word in _GOES_ON.findall(line.text)}
+    for page in pages:
+        made: list[Line] = []
+        for line in page:
+            above = _BROKEN.search(made[-1].text) if made else None
+            below = _GOES_ON.match(line.text)
+            if above and below and above[1] + below[0] in known:
+                made[-1] = _ending_in(made[-1], line)
+                line = line.from_word(1)
+            if line.words:
+                made.append(line)
+        yield tuple(made)
 
 
-def placed(
-    outline: Sequence[tuple[int, int, str]], text: str, starts: Sequence[int]
-) -> Iterator[tuple[int, int, str]]:
-    """Offset, level and title of each entry of an outline that names page, level and title, in order."""
-    reached = 0
-    for page, level, title in outline:
-        if not 0 <= page < len(starts) or not title.split():
-            continue
-        end = starts[page + 1] if page + 1 < len(starts) else len(text)
-        start = max(starts[page], reached)
-        words = r"\s+".join(map(re.escape, title.split()))
-        found = re.search(rf"^[^\n]{{0,20}}?{words}", text[start:end], re.MULTILINE | re.IGNORECASE)
-        at = start + (found.start() if found else 0)
-        if at > reached or not reached:
-            yield at, level, " ".join(title.split())
-            reached = at
+def _ending_in(line: Line, below: Line) -> Line:
+    """With the first word of the line below for the rest of its last one."""
+    *before, broken = line.words
+    whole = replace(broken, text=broken.text.removesuffix("-") + below.words[0].text)
+    return replace(line, text=line.text.removesuffix("-") + below.words[0].text, words=(*before, whole))

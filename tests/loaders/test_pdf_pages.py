@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fpdf import FPDF
 from support.loader_samples import document, pdf
 
+from rag.loaders.pdf_lines import Line, plain_line
 from rag.loaders.pdf_pages import without_furniture
+from rag.markdown import titles
 
 
 def manual() -> bytes:
@@ -23,6 +27,14 @@ def manual() -> bytes:
     return bytes(made.output())
 
 
+def lines(*pages: str) -> list[list[Line]]:
+    return [[plain_line(line) for line in page.split("\n")] for page in pages]
+
+
+def told(pages: Iterable[Iterable[Line]]) -> list[str]:
+    return ["\n".join(line.text for line in page) for page in pages]
+
+
 def test_what_every_page_repeats_is_said_once_and_page_numbers_never() -> None:
     found = document("a.pdf", manual())
     assert found.text.count("Dome manual, owned by Ada") == 1
@@ -33,15 +45,10 @@ def test_what_every_page_repeats_is_said_once_and_page_numbers_never() -> None:
 
 def test_the_outline_becomes_the_headings() -> None:
     found = document("a.pdf", manual())
-    assert [(level, title) for _, level, title in found.titles] == [
+    assert [(level, title) for _, level, title in titles(found.text)] == [
         (1, "1 Opening"),
         (1, "2 Closing"),
         (1, "3 Greasing"),
-    ]
-    assert [found.text[at:].split("\n")[0] for at, _, _ in found.titles] == [
-        "1 Opening",
-        "2 Closing",
-        "3 Greasing",
     ]
 
 
@@ -53,18 +60,29 @@ def test_two_pages_repeat_nothing() -> None:
 
 def test_dotted_contents_are_left_out() -> None:
     contents = "\n".join(f"{n}.1 Chapter {n} . . . . . . . . . . {n}" for n in range(6))
-    read = without_furniture([f"Contents\n{contents}", "It opens at dusk. . . and closes."])
-    assert read.texts == ("Contents", "It opens at dusk. . . and closes.")
+    read = without_furniture(lines(f"Contents\n{contents}", "It opens at dusk. . . and closes."))
+    assert told(read.lines) == ["Contents", "It opens at dusk. . . and closes."]
     assert len(read.furniture) == 6
 
 
 def test_an_alphabetical_index_is_left_out() -> None:
     index = "\n".join(f"dome {chr(97 + n)}, {n}, {n + 7}" for n in range(26))
-    read = without_furniture(["One\ntext", "Two\nmore", index])
-    assert read.texts[2] == ""
+    read = without_furniture(lines("One\ntext", "Two\nmore", index))
+    assert told(read.lines)[2] == ""
     assert len(read.furniture) == 26
 
 
 def test_a_word_broken_at_the_end_of_a_line_is_one_where_the_document_has_it_whole() -> None:
-    read = without_furniture(["The shut-\nter opens.", "A shutter of well-\nknown make."])
-    assert read.texts == ("The shutter opens.", "A shutter of well-\nknown make.")
+    read = without_furniture(lines("The shut-\nter opens.", "A shutter of well-\nknown make."))
+    assert told(read.lines) == ["The shutter\nopens.", "A shutter of well-\nknown make."]
+
+
+def test_a_head_that_counts_the_pages_is_left_out_whatever_else_it_says() -> None:
+    pages = [f"{n + 7} Part {'abcde'[n]}\n{'abcde'[n] * 3} text\nand {'edcba'[n] * 3}" for n in range(5)]
+    read = without_furniture(lines(*pages))
+    assert read.furniture == tuple(f"{n + 7} Part {'abcde'[n]}" for n in range(5))
+
+
+def test_numbers_that_do_not_count_the_pages_stay() -> None:
+    pages = [f"{'abcd'[n % 4] * 3} {n}\ntakes a while\nand {n * n}{'dcba'[n % 4]}" for n in (3, 5, 8, 14)]
+    assert without_furniture(lines(*pages)).furniture == ()
