@@ -182,6 +182,19 @@ _HANDBOOK = (
     "sect.virtual-private-network sect.virtualization sect.web-browsers sect.windows-emulation "
     "sect.windows-file-server-with-samba sect.x509-cert security unix-services"
 )
+_OPENVSWITCH = (
+    "faq/bareudp faq/configuration faq/design faq/general faq/issues faq/openflow faq/qos faq/releases "
+    "faq/vlan faq/vxlan howto/dpdk howto/ipsec howto/kvm howto/libvirt howto/qos howto/selinux "
+    "howto/sflow howto/ssl howto/tc-offload howto/tunneling howto/userspace-tunneling howto/vlan "
+    "howto/vtep intro/install/afxdp intro/install/debian intro/install/dpdk intro/install/general "
+    "intro/install/userspace intro/install/windows intro/why-ovs ref/ovs-actions.7 ref/ovs-appctl.8 "
+    "ref/ovs-ctl.8 ref/ovs-pki.8 ref/ovs-tcpdump.8 ref/ovs-test.8 ref/ovsdb-server.7 ref/ovsdb.5 "
+    "ref/ovsdb.7 topics/bonding topics/datapath topics/design topics/dpdk/bridge topics/dpdk/jumbo-frames "
+    "topics/dpdk/memory topics/dpdk/phy topics/dpdk/pmd topics/dpdk/qos topics/dpdk/vdev "
+    "topics/dpdk/vhost-user topics/integration topics/networking-namespaces topics/ovsdb-relay "
+    "topics/ovsdb-replication topics/record-replay topics/tracing topics/userspace-tso "
+    "topics/userspace-tx-steering"
+)
 
 
 FIT_SETS = (
@@ -309,6 +322,15 @@ FIT_SETS = (
         "usr/share/doc/flex-doc",
         ("flex.pdf",),
         "a PDF made by TeX",
+        fits=True,
+    ),
+    ManualSet(
+        "openvswitch",
+        "openvswitch-doc",
+        "3.1.0-2+deb12u1",
+        "usr/share/doc/openvswitch-doc/html/_sources",
+        named(_OPENVSWITCH, ".rst.txt"),
+        "reStructuredText sources, text files",
         fits=True,
     ),
 )
