@@ -14,12 +14,14 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, TypeAdapter
 
 from rag.errors import ConfigError, InputError, LockedError
+from rag.files.given import read_given
 from rag.services.validation import first_problem
 from rag.types import Answer
 
 FILE = "feedback.jsonl"
 # A line is written in milliseconds: who holds the lock longer hangs.
 _PATIENCE_S = 10
+_MOST_BYTES = 1_000_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -96,10 +98,7 @@ def add_feedback(path: Path, feedback: Feedback) -> Feedback:
 
 def read_feedback(path: Path) -> list[Feedback]:
     """Oldest first. A line that cannot be read, such as one that a kill tore apart, is named and left out."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ConfigError(f"feedback cannot be read from {path}: {error.strerror}") from error
+    lines = read_given(path, "feedback", _MOST_BYTES).split(b"\n")
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, NonNegativeInt, PositiveFloat, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from rag.models.local_model import LocalModel
 from rag.protocols import SpannedEncoder, TokenSource
 from rag.services.account import Account, Address, KeyPlaces, Variable, host_of, open_account
 from rag.services.http import MOST_BYTES, Endpoint
 from rag.services.openai import OPENAI_URL, OpenAIClient, is_openai
+
+# What a system can wait for, and anybody would.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tries = Annotated[int, Field(ge=0, le=20)]
+# As many as an index is ever asked for at a time.
+Passages = Annotated[int, Field(gt=0, le=100_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,8 @@ class Connection(PartSettings, frozen=True):
     base_url: Address | None = None
     api_key: SecretStr | None = None
     key_env: Variable | None = None
-    timeout_s: PositiveFloat = 60.0
-    retries: NonNegativeInt = 2
+    timeout_s: Seconds = 60.0
+    retries: Tries = 2
 
     def url(self) -> str:
         return self.base_url or self.address

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -22,6 +21,7 @@ from rag.config_errors import DELIMITER, PREFIX, SECRETS, Sections, keys_in, ref
 from rag.embedders import AnyEmbedderSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.errors import ConfigError
+from rag.files.given import read_yaml
 from rag.generators import AnyGeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
@@ -36,6 +36,8 @@ from rag.selection import Order
 from rag.services.offline import NetworkSettings
 from rag.stores import AnyStoreSettings
 from rag.stores.chroma import EmbeddedStoreSettings
+
+_LARGEST = 10**12
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -89,11 +91,16 @@ class Settings(BaseSettings):
         sections.check_file(content, path)
         sections.check_environment()
         try:
-            return cls(**content)
+            settings = cls(**content)
         except ValidationError as error:
             raise ConfigError(sections.explain(error, content, path)) from None
         except SettingsError as error:
             raise ConfigError(f"the environment's {PREFIX}* variables cannot be read: {error}") from error
+        except RecursionError:
+            raise ConfigError(f"the environment's {PREFIX}* variables are nested too deeply") from None
+        for section, fields in public(settings).items():
+            _refuse_senseless(fields, section, path)
+        return settings
 
     @classmethod
     def settings_customise_sources(
@@ -159,13 +166,21 @@ def _public(value: Any) -> Any:
     return [_public(item) for item in value] if isinstance(value, tuple) else value
 
 
+def _refuse_senseless(value: Any, name: str, path: str | Path | None) -> None:
+    """No setting counts or measures so much: such a number would overflow somewhere, or wait for ever."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_senseless(item, f"{name}.{key}", path)
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            _refuse_senseless(item, f"{name}[{at}]", path)
+    elif isinstance(value, int | float) and not abs(value) <= _LARGEST:
+        where = f" in {path}" if path is not None else ""
+        raise ConfigError(f"{name}{where}: there is no sense in {value:g}; at most {_LARGEST:g}")
+
+
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config {path} is not YAML: {error}") from error
+    content = read_yaml(path, "config")
     if not isinstance(content, dict | None):
         raise ConfigError(f"config {path} holds {type(content).__name__}, not sections such as `reranker:`")
     refuse_secrets(content or {}, path)

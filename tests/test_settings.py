@@ -373,3 +373,47 @@ def test_equal_settings_are_one_key(written: Path) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.load().reranker.top_k = 3  # type: ignore[misc]  # that is the point
+
+
+# --- numbers without sense -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "-1", "1e300", "9" * 30])
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("generator", "timeout_s"),
+        ("generator", "temperature"),
+        ("generator", "max_tokens"),
+        ("generator", "retries"),
+        ("reranker", "top_k"),
+        ("reranker", "threshold"),
+        ("retriever", "top_n"),
+        ("retriever", "rrf_k"),
+        ("selection", "budget"),
+        ("policy", "deadline_ms"),
+        ("policy", "breaker_s"),
+        ("policy", "cache_bytes"),
+        ("loader", "max_bytes"),
+        ("chunker", "tokens"),
+    ],
+)
+def test_a_number_without_sense_is_refused_by_its_key(
+    written: Path, section: str, key: str, value: str
+) -> None:
+    kind = "kind: openai, " if section == "generator" else ""
+    assert f"{section}.{key}" in refusal(written, f"{section}: {{{kind}{key}: {value}}}")
+
+
+def test_so_is_one_within_a_list(written: Path) -> None:
+    prices = "policy: {prices: [{provider: cohere, unit: .inf}]}"
+    assert "policy.prices[0].unit" in refusal(written, prices)
+
+
+def test_a_port_that_no_machine_has_is_refused(written: Path) -> None:
+    assert "store.port" in refusal(written, "store: {kind: server, port: 70000}")
+
+
+def test_an_environment_that_is_nested_too_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_RERANKER", "[" * 100_000)
+    assert "RAG_" in refusal()

@@ -11,9 +11,10 @@ import typer
 
 from rag.cli.options import Config, Json, open_rag
 from rag.cli.printing import echo, print_json
-from rag.errors import InputError
+from rag.errors import ConfigError, InputError
 
 NO_ANSWER = 3
+_MOST_OF_AN_ANSWER = 50_000_000
 
 commands = typer.Typer()
 
@@ -135,7 +136,14 @@ def feedback(
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    from rag.files.given import read_given
+
+    if str(path) != "-":
+        try:
+            return read_given(path, "the answer", _MOST_OF_AN_ANSWER)
+        except ConfigError as error:
+            raise InputError(str(error)) from error
+    content = sys.stdin.buffer.read(_MOST_OF_AN_ANSWER + 1)
+    if len(content) > _MOST_OF_AN_ANSWER:
+        raise InputError(f"the standard input holds more than an answer: {_MOST_OF_AN_ANSWER:,} bytes")
+    return content

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from rag.errors import InputError
+from rag.files.given import read_given
 from rag.runs.questions import AskedQuestion, read_lines
 
 Grades = Mapping[str, int]
+_GRADE = re.compile(r"-?[0-9]{1,9}")
+# Of judgements: tens of millions.
+_MOST_BYTES = 1_000_000_000
 _FILES = ("questions.jsonl", "queries.jsonl")
 
 
@@ -139,19 +145,29 @@ def _qrels(folder: Path, split: str) -> Mapping[str, Grades]:
         there = ", ".join(sorted(file.stem for file in folder.glob("*.tsv"))) or "none"
         raise InputError(f"the dataset has no split {split!r} in {folder}: there are {there}")
     qrels: dict[str, dict[str, int]] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
+    rows = csv.reader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+    try:
+        for number, row in enumerate(rows, start=1):
             if row and not (number == 1 and not _is_grade(row[-1])):
                 question, document, grade = _judgement(row, f"{path} line {number}")
                 qrels.setdefault(question, {})[document] = grade
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
     return qrels
+
+
+def _lines(path: Path) -> StringIO:
+    try:
+        return StringIO(read_given(path, "the judgements", _MOST_BYTES).decode("utf-8"), newline="")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _judgement(row: Sequence[str], where: str) -> tuple[str, str, int]:
     if len(row) != 3 or not _is_grade(row[2]):
         raise InputError(f"{where}: expected question, document and grade with tabs between, got {row!r}")
-    return row[0], row[1], int(row[2])
+    return row[0], row[1], int(row[2].strip())
 
 
 def _is_grade(text: str) -> bool:
-    return text.strip().lstrip("-").isdecimal()
+    return _GRADE.fullmatch(text.strip()) is not None

@@ -33,6 +33,7 @@ from rag.evaluation.trials import (
     trials,
 )
 from rag.evaluation.verdict import Verdict, judge
+from rag.files.given import read_yaml
 from rag.protocols import Progress
 from rag.rerankers import AnyRerankerSettings
 from rag.rerankers.none import NoneSettings
@@ -330,7 +331,7 @@ class _Writer:
 
     def write(self, folder: Path, trial: Trial, cut: Cut) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        content = yaml.safe_load(self.config.read_text("utf-8")) or {}
+        content = read_yaml(self.config, "config") or {}
         reranker = self.choices[trial.reranker]
         section = {**_given(reranker), "threshold": cut.threshold}
         if cut.ratio is not None:

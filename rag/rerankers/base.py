@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from rag.calibration import Transform
-from rag.parts import PartSettings
+from rag.parts import PartSettings, Passages
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -61,7 +61,7 @@ class RerankerSettings(PartSettings, frozen=True):
     reads: ClassVar[bool] = True
     transform: ClassVar[Transform] = "logit"
 
-    top_k: PositiveInt = 5
+    top_k: Passages = 5
     threshold: Share | None = None
     ratio: Share | None = None
     calibration: Path | None = None

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from rag.errors import InputError
-from rag.parts import ModelConnection
+from rag.parts import ModelConnection, Seconds
 from rag.rerankers.base import CallStyle, RerankerSettings
 from rag.rerankers.fields import reading
 from rag.services.http import Endpoint
@@ -24,9 +24,9 @@ Index = Annotated[int, Field(strict=True, ge=0)]
 class HostedSettings(RerankerSettings, ModelConnection, frozen=True):
     """documents_per_call: fewer make a deadline's partial result finer, and more calls."""
 
-    timeout_s: PositiveFloat = 10.0
+    timeout_s: Seconds = 10.0
     documents_per_call: PositiveInt = 1000
-    parallel: PositiveInt = 4
+    parallel: Annotated[int, Field(gt=0, le=256)] = 4
 
     def call_style(self) -> CallStyle:
         return CallStyle(self.documents_per_call, self.parallel, self.retries, cached=True)

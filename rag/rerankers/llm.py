@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from rag.errors import ProtocolError
-from rag.parts import OpenAIConnection, Parts
+from rag.parts import OpenAIConnection, Parts, Seconds
 from rag.rerankers.base import CallStyle, Cost
 from rag.rerankers.hosted import HostedSettings, check_question, texts
 from rag.services.http import Endpoint
@@ -66,7 +66,7 @@ class LlmSettings(HostedSettings, OpenAIConnection, frozen=True):
     window: PositiveInt = 20
     overlap: NonNegativeInt = 5
     temperature: NonNegativeFloat | None = 0.0
-    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    timeout_s: Seconds = 60.0
 
     def call_style(self) -> CallStyle:
         style = super().call_style()

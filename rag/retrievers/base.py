@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import PositiveInt
-
-from rag.parts import PartSettings
+from rag.parts import PartSettings, Passages
 
 
 class RetrieverSettings(PartSettings, frozen=True):
@@ -14,4 +12,4 @@ class RetrieverSettings(PartSettings, frozen=True):
 
     own: ClassVar[bool] = False
 
-    top_n: PositiveInt
+    top_n: Passages

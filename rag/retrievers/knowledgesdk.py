@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from rag.errors import InputError
 from rag.filters import Where
 from rag.index.index import Index
-from rag.parts import Connection
+from rag.parts import Connection, Passages, Seconds
 from rag.retrievers.base import RetrieverSettings
 from rag.services.http import Endpoint
 from rag.types import Candidate, Chunk, Question
@@ -32,8 +32,8 @@ class KnowledgeSdkSettings(RetrieverSettings, Connection, frozen=True):
     most_bytes: ClassVar[int] = 20_000_000
 
     kind: Literal["knowledgesdk"]
-    top_n: PositiveInt = 20
-    timeout_s: PositiveFloat = 10.0
+    top_n: Passages = 20
+    timeout_s: Seconds = 10.0
 
     def build(self, index: Callable[[], Index]) -> KnowledgeSdkRetriever:
         return KnowledgeSdkRetriever(self.endpoint("retriever"), self.top_n)

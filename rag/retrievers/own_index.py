@@ -14,6 +14,7 @@ from rag.errors import InputError
 from rag.filters import Where
 from rag.index.fusion import reciprocal_rank_fusion
 from rag.index.index import Generation, Index
+from rag.parts import Passages
 from rag.retrievers.base import RetrieverSettings
 from rag.threads.one_a_core import in_turn
 from rag.types import Candidate, Chunk, Evidence, Floats, Hit, Question
@@ -149,7 +150,7 @@ class OwnIndexSettings(RetrieverSettings, frozen=True):
     own: ClassVar[bool] = True
 
     kind: Literal["hybrid", "dense", "lexical"] = "hybrid"
-    top_n: PositiveInt = 50
+    top_n: Passages = 50
     rrf_k: PositiveInt = 60
 
     def build(self, index: Callable[[], Index]) -> IndexRetriever:

@@ -8,8 +8,12 @@ from typing import TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from rag.errors import ConfigError, InputError
+from rag.errors import InputError
+from rag.files.given import read_given
 from rag.services.validation import first_problem
+
+# Millions of questions.
+_MOST_BYTES = 500_000_000
 
 
 class AskedQuestion(BaseModel):
@@ -32,11 +36,8 @@ def read_questions(path: Path) -> list[AskedQuestion]:
 
 def read_lines(path: Path, kind: type[Asked], named: str) -> list[Asked]:
     """`named` is what the user calls the file: the key or the argument that gave it."""
-    try:
-        # Split as bytes: U+2028 inside a text is no end of a line.
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ConfigError(f"{named} {path} cannot be read: {error.strerror}") from error
+    # Split as bytes: U+2028 inside a text is no end of a line.
+    lines = read_given(path, named, _MOST_BYTES).split(b"\n")
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     questions = [_question(line, kind, f"{path} line {number}") for number, line in numbered]
     if not questions:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ValidationError
 
 from rag.calibration import Calibration, Transform
 from rag.errors import ConfigError
+from rag.files.given import read_yaml
 from rag.types import NOBODY, EmbedderCard, RerankerCard
 
 SHIPPED = Path(__file__).parent / "fitted.yaml"
 
 
-class CalibrationFile(BaseModel, frozen=True, extra="forbid"):
+class CalibrationFile(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One fit, as it stands in YAML. `fingerprint`: what it was fitted with that decides its scores."""
 
     reranker: str
@@ -124,10 +125,8 @@ def _shipped() -> tuple[CalibrationFile, ...]:
 
 
 def read_calibrations(path: Path) -> tuple[CalibrationFile, ...]:
-    import yaml  # only when a pipeline is built
-
+    content: Any = read_yaml(path, "reranker.calibration")
     try:
-        content: Any = yaml.safe_load(path.read_text("utf-8"))
         return tuple(CalibrationFile(**fit) for fit in (content if isinstance(content, list) else [content]))
-    except (OSError, yaml.YAMLError, TypeError, ValidationError) as error:
+    except (TypeError, ValidationError) as error:
         raise ConfigError(f"reranker.calibration {path} cannot be read as a calibration: {error}") from error

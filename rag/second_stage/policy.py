@@ -93,7 +93,7 @@ class PolicySettings(BaseModel, frozen=True, extra="forbid"):
     and pass their `top_k` best on. breaker: failures in a row after which a service is left alone for
     `breaker_s` seconds; 0 never does."""
 
-    deadline_ms: PositiveInt | None = None
+    deadline_ms: Annotated[int, Field(gt=0, le=86_400_000)] | None = None
     fallback: tuple[OtherReranker, ...] = (NoneSettings(kind="none"),)
     on_permanent: Literal["raise", "fallback"] = "raise"
     cascade: tuple[OtherReranker, ...] = ()

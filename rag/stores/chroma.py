@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 from weakref import finalize
 
 import numpy as np
 from filelock import FileLock, Timeout
-from pydantic import PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, SecretStr
 
 from rag.errors import LockedError, StoreError
 from rag.filters import Where, typed_forms
+from rag.parts import Seconds
 from rag.services.account import NO_KEY, Account, KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
 from rag.stores.chroma_service import Service, open_client
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 HNSW: Any = {"space": "cosine", "ef_construction": 128, "max_neighbors": 24, "ef_search": 200}
 # As many at a time as a reader can wait for who needs the folder meanwhile.
 _BATCH = 250
+Port = Annotated[int, Field(gt=0, lt=65_536)]
 _TURN_SECONDS = 60
 _CLOUD_HOST = "api.trychroma.com"
 _openings = count(1)
@@ -60,10 +62,10 @@ class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
 class ServerStoreSettings(_ChromaSettings, frozen=True):
     kind: Literal["server"]
     host: str = "127.0.0.1"
-    port: PositiveInt = 8000
+    port: Port = 8000
     ssl: bool = False
     token: SecretStr | None = None
-    timeout_s: PositiveFloat = 60.0
+    timeout_s: Seconds = 60.0
 
     def sends_to(self) -> str:
         return f"{self.host}:{self.port}"
@@ -96,7 +98,7 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
     database: str
     api_key: SecretStr | None = None
     key_env: Variable | None = None
-    timeout_s: PositiveFloat = 60.0
+    timeout_s: Seconds = 60.0
 
     def sends_to(self) -> str:
         return "Chroma Cloud"

@@ -95,7 +95,7 @@ def test_half_a_feedback_is_wrong_usage(run: Run, notes: Path, arguments: list[s
 
 def test_a_feedback_on_no_answer_is_a_clear_error(run: Run, notes: Path) -> None:
     assert run("feedback", "notes/fuses.md", "--good").err.startswith("InputError: this is no answer")
-    assert run("feedback", "absent.json", "--good").err.startswith("InputError: absent.json cannot be read")
+    assert run("feedback", "absent.json", "--good").err.startswith("InputError: the answer absent.json")
 
 
 def test_explain_shows_every_candidate(run: Run, config: Path) -> None:
