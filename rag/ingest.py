@@ -9,7 +9,6 @@ writer finds among the dirty ids and settles from the catalog.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,10 +21,18 @@ from rag.index.fingerprint import fingerprint, vectors_by
 from rag.index.index import Generation, Index
 from rag.index.rows import Entry, FileRecord
 from rag.index.source_root import SourceRoot
-from rag.loaders import LOADER_VERSION, LoaderSettings, find_files, load_file
+from rag.loaders import (
+    OUTSIDE,
+    Found,
+    LeadsOut,
+    LoaderSettings,
+    find_files,
+    reach,
+)
 from rag.protocols import Chunker, Embedder, Progress, silent
 from rag.threads.prefetch import ahead
 from rag.types import Chunk, Document, Floats, IngestReport, PassageVectors, Skipped
+from rag.worker.readings import New, Read, Readings
 
 _Batch = tuple[Sequence[Chunk], Sequence[Floats]]
 
@@ -74,7 +81,9 @@ class Ingestor:
             files = [item for item in found if isinstance(item, Path)]
             unread = [Skipped(root.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)]
             tally.skipped += unread
-            self._read_all(files, root, generation, tally)
+            # A link that is not followed is no more in the folder than a hidden file.
+            tally.skipped += [Skipped(root.source(f.path), OUTSIDE) for f in found if isinstance(f, LeadsOut)]
+            self._read_all(files, root, generation, tally, reach(paths, self._loaders))
             if prune:
                 # What could not be read has not vanished: nothing under it is pruned.
                 seen = {root.source(file) for file in files}
@@ -149,7 +158,7 @@ class Ingestor:
 
     # --- files ----------------------------------------------------------------------------
 
-    def _find(self, paths: Sequence[Path], root: SourceRoot, prune: bool) -> Iterator[Path | Skipped]:
+    def _find(self, paths: Sequence[Path], root: SourceRoot, prune: bool) -> Iterator[Found]:
         """With `prune`, a path that is gone from the disk but known to the catalog is no mistake."""
         sources = self._catalog.sources()
         there = [
@@ -160,13 +169,20 @@ class Ingestor:
         yield from find_files(there, self._loaders)
 
     def _read_all(
-        self, files: Sequence[Path], root: SourceRoot, generation: Generation, tally: _Tally
+        self,
+        files: Sequence[Path],
+        root: SourceRoot,
+        generation: Generation,
+        tally: _Tally,
+        roots: Sequence[Path],
     ) -> None:
         group, done = _Group(generation), 0
         refused: list[Skipped] = []
+        named = [(path, root.source(path)) for path in files]
+        readings = Readings(self._catalog, self._loaders, self._chunker, self._key, roots)
         with ThreadPoolExecutor(1) as storing:
-            for item in ahead(self._readings(files, root), _AHEAD):
-                if isinstance(item, _Cut):
+            for item in ahead(readings.of(named), _AHEAD):
+                if isinstance(item, New):
                     self._take(item, group, tally, refused)
                     if group.size >= _GROUP_CHUNKS:
                         self._flush(group, tally, storing)
@@ -177,50 +193,7 @@ class Ingestor:
             self._flush(group, tally, storing)
             group.stored.result()
 
-    def _readings(self, files: Sequence[Path], root: SourceRoot) -> Iterator[_Cut | _Read]:
-        """Each file's new and changed documents, cut, and then what there is to say of the file."""
-        known = self._catalog.files()
-        otherwise = self._catalog.files_cut_otherwise(self._chunker.fingerprint)
-        for path in files:
-            file = root.source(path)
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                yield _Read(file, skipped=(Skipped(file, f"cannot be read: {error.strerror}"),))
-                continue
-            digest = hashlib.sha256(LOADER_VERSION.encode() + data).hexdigest()
-            if file not in otherwise and (record := known.get(file)) and record.hash == digest:
-                yield _Read(file, unchanged=record.documents, skipped=record.skipped)
-            else:
-                yield from self._compared(file, digest, load_file(path, file, data, self._loaders))
-
-    def _compared(
-        self, file: str, digest: str, loaded: Sequence[Document | Skipped]
-    ) -> Iterator[_Cut | _Read]:
-        """Which documents of a file are new, changed, unchanged or gone."""
-        before = self._catalog.hashes(file)
-        documents, skipped = _unique(loaded)
-        if not documents and before:
-            stays = [
-                Skipped(s.source, f"{s.reason}; its earlier version stays in the index") for s in skipped
-            ]
-            yield _Read(file, skipped=tuple(stays))
-            return
-        before |= dict.fromkeys(self._catalog.cut_otherwise(file, self._chunker.fingerprint), "")
-        contents = {document.id: _content_hash(document) for document in documents}
-        for document in documents:
-            content = contents[document.id]
-            if before.get(document.id) != content:
-                yield _Cut(self._cut(document, file, content), is_new=document.id not in before)
-        yield _Read(
-            file,
-            unchanged=sum(before.get(id_) == content for id_, content in contents.items()),
-            skipped=tuple(skipped),
-            gone=tuple(before.keys() - contents.keys()),
-            record=FileRecord(digest, len(documents), tuple(skipped)),
-        )
-
-    def _take(self, cut: _Cut, group: _Group, tally: _Tally, refused: list[Skipped]) -> None:
+    def _take(self, cut: New, group: _Group, tally: _Tally, refused: list[Skipped]) -> None:
         document = cut.entry.document
         if cut.is_new and self._is_taken(document, group):
             refused.append(Skipped(document.source, "a document of another file has this very name"))
@@ -231,7 +204,7 @@ class Ingestor:
         tally.changed += not cut.is_new
         group.add(cut.entry)
 
-    def _finish(self, read: _Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
+    def _finish(self, read: Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
         """The file's own row comes with its last documents."""
         tally.unchanged += read.unchanged
         tally.removed += len(read.gone)
@@ -247,10 +220,10 @@ class Ingestor:
             return True
         return bool(self._catalog.document_ids([document.source]))
 
-    def _cut(self, document: Document, file: str, content: str) -> Entry:
-        chunks = tuple(self._chunker.chunk(document))
-        keys = tuple(self._key(chunk) for chunk in chunks)
-        return Entry(document, file, content, chunks, keys, self._chunker.fingerprint)
+    def _cut(self, entry: Entry) -> Entry:
+        chunks = tuple(self._chunker.chunk(entry.document))
+        keys = tuple(map(self._key, chunks))
+        return replace(entry, chunks=chunks, keys=keys, cut=self._chunker.fingerprint)
 
     # --- into the index -------------------------------------------------------------------
 
@@ -330,7 +303,7 @@ class Ingestor:
     # --- anew -----------------------------------------------------------------------------
 
     def _encode_anew(self, fresh: Generation) -> None:
-        entries = [self._cut(e.document, e.file, e.hash) for e in self._catalog.entries()]
+        entries = [self._cut(entry) for entry in self._catalog.entries()]
         self._embed(entries, _Tally())
         self._put_all(fresh, _in_groups((e.chunks, self._vectors([e])) for e in entries))
         self._catalog.replace_all(entries, self._fingerprint, fresh.number)
@@ -346,25 +319,6 @@ class Ingestor:
             yield chunks, [vectors[chunk.id] for chunk in chunks]
             done += len(chunks)
             self._progress("store", done, total)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A new or changed document, cut into passages."""
-
-    entry: Entry
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What there is to say of a file once all its documents are known; no record where it stays as it was."""
-
-    file: str
-    unchanged: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    gone: tuple[str, ...] = ()
-    record: FileRecord | None = None
 
 
 @dataclass(slots=True)
@@ -426,26 +380,6 @@ class _Group:
         self.entries, self.ids, self.gone, self.files, self.size = [], set(), [], {}, 0
         self.leaving = full.ids
         return full
-
-
-def _unique(loaded: Sequence[Document | Skipped]) -> tuple[list[Document], list[Skipped]]:
-    documents: dict[str, Document] = {}
-    skipped: list[Skipped] = []
-    for item in loaded:
-        if isinstance(item, Skipped):
-            skipped.append(item)
-        elif item.id in documents:
-            skipped.append(Skipped(item.source, "its id stands twice in the file; the first one is kept"))
-        else:
-            documents[item.id] = item
-    return list(documents.values()), skipped
-
-
-def _content_hash(document: Document) -> str:
-    content = json.dumps(
-        [document.text, dict(document.metadata), document.markup, document.pages], sort_keys=True
-    )
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_within(source: str, file: str, names: set[str]) -> bool:

@@ -20,6 +20,7 @@ LAYERS = (
     "config_errors feedback models protocols trace",
     "parts",
     "answers chunkers embedders index rerankers stores",
+    "worker",
     "generators ingest retrievers second_stage",
     "pipeline settings",
     "assembly",

@@ -69,6 +69,10 @@ class StructureChunker:
             f"headings={settings.headings}/{settings.heading_tokens} cut={_VERSION}"
         )
 
+    def __reduce__(self) -> tuple[type[StructureChunker], tuple[StructureSettings, int, Sizer]]:
+        """It goes to the process that cuts without what it has remembered."""
+        return StructureChunker, (self._settings, self._budget, self._sizer)
+
     def chunk(self, document: Document) -> Sequence[Chunk]:
         if document.markup == "markdown":
             tree = blocks(document.text)

@@ -7,18 +7,21 @@ a quarter of the bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.index.catalog import Catalog
-from rag.loaders import find_files, load_file
+from rag.loaders import Unreadable, find_files, reach, read_file
 from rag.parts import PartSettings
 from rag.runs.questions import read_questions
 from rag.selection import estimate_tokens
 from rag.settings import Settings
-from rag.types import Document, EmbedderCard
+from rag.types import EmbedderCard
+from rag.worker.cutter import Cutter
+from rag.worker.cutting import Cut, Task
 
 if TYPE_CHECKING:
     from rag.protocols import Sizer
@@ -72,9 +75,7 @@ def _corpus(settings: Settings) -> tuple[int, list[str]]:
     """How many documents, and their passages: of the run's sources, or of the index where it names none."""
     if settings.run.sources:
         documents = list(_documents(settings))
-        window = settings.embedder.longest() or _ANY_WINDOW
-        chunker = settings.chunker.build(_Estimate(EmbedderCard("", "", 1, window)))
-        return len(documents), [c.reading for document in documents for c in chunker.chunk(document)]
+        return len(documents), [chunk.reading for document in documents for chunk in document.chunks]
     path = settings.store.path / _CATALOG
     if not path.exists():
         return 0, []
@@ -83,11 +84,19 @@ def _corpus(settings: Settings) -> tuple[int, list[str]]:
     return catalog.counts()[0], [chunk.reading for chunks in stored for chunk in chunks]
 
 
-def _documents(settings: Settings) -> Iterator[Document]:
-    for found in find_files(settings.run.sources, settings.loader):
-        if isinstance(found, Path):
-            loaded = load_file(found, str(found), found.read_bytes(), settings.loader)
-            yield from (item for item in loaded if isinstance(item, Document))
+def _documents(settings: Settings) -> Iterator[Cut]:
+    window = settings.embedder.longest() or _ANY_WINDOW
+    chunker = settings.chunker.build(_Estimate(EmbedderCard("", "", 1, window)))
+    cutter = Cutter(settings.loader, chunker)
+    sources = settings.run.sources
+    roots = reach(sources, settings.loader)
+    with cutter.at_work():
+        for found in find_files(sources, settings.loader):
+            if isinstance(found, Path):
+                with suppress(Unreadable):
+                    data = read_file(found, settings.loader.max_bytes, roots)
+                    items = cutter.cut(Task(found, str(found), data))
+                    yield from (item for item in items if isinstance(item, Cut))
 
 
 @dataclass(frozen=True, slots=True)

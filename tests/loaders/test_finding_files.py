@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError, InputError
-from rag.loaders import LoaderSettings, find_files
+from rag.loaders import LeadsOut, LoaderSettings, find_files
 from rag.types import Skipped
 
 
@@ -19,15 +19,18 @@ def make(root: Path, *names: str) -> Path:
     return root
 
 
-def found(*paths: Path, exclude: tuple[str, ...] = ()) -> list[str]:
-    """Names relative to the first path; what was skipped is marked."""
+def found(*paths: Path, **settings: object) -> list[str]:
+    """Names relative to the first path; what was skipped, and what leads out, is marked."""
     root = paths[0] if paths[0].is_dir() else paths[0].parent
-    return [
-        f"skipped {Path(item.source).name}"
-        if isinstance(item, Skipped)
-        else item.relative_to(root).as_posix()
-        for item in find_files(paths, LoaderSettings(exclude=exclude))
-    ]
+    return [told(item, root) for item in find_files(paths, LoaderSettings.model_validate(settings))]
+
+
+def told(item: Path | Skipped | LeadsOut, root: Path) -> str:
+    if isinstance(item, Skipped):
+        return f"skipped {Path(item.source).name}"
+    if isinstance(item, LeadsOut):
+        return f"out {item.path.name}"
+    return item.relative_to(root).as_posix()
 
 
 def test_files_come_in_sorted_order(tmp_path: Path) -> None:
@@ -106,10 +109,41 @@ def test_a_link_that_leads_nowhere_is_skipped_with_the_reason(tmp_path: Path) ->
     assert item.reason == "cannot be opened: No such file or directory"
 
 
-def test_links_are_followed(tmp_path: Path) -> None:
+def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
+    make(tmp_path, ".kept/x.txt", "a.txt")
+    (tmp_path / "link").symlink_to(tmp_path / ".kept")
+    (tmp_path / "b.txt").symlink_to(tmp_path / ".kept" / "x.txt")
+    assert found(tmp_path) == ["a.txt", "b.txt"]
+    (tmp_path / "b.txt").unlink()
+    assert found(tmp_path) == ["a.txt", "link/x.txt"]
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "elsewhere/x.txt", "root/../elsewhere"])
+def test_a_link_that_leads_out_of_the_folder_is_followed_only_where_it_is_allowed(
+    tmp_path: Path, target: str
+) -> None:
+    make(tmp_path, "elsewhere/x.txt", "root/a.txt")
+    (tmp_path / "root" / "link").symlink_to(tmp_path / target)
+    assert found(tmp_path / "root") == ["a.txt", "out link"]
+    assert found(tmp_path / "root", follow_links=True) != ["a.txt", "out link"]
+
+
+def test_a_link_to_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
+    make(tmp_path, "elsewhere/x.txt", "root/a.txt")
+    (tmp_path / "root" / "far").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "root" / "near").symlink_to(tmp_path / "root" / "far" / "x.txt")
+    assert found(tmp_path / "root") == ["a.txt", "out far", "out near"]
+
+
+def test_a_link_that_is_named_is_taken_and_so_is_what_leads_from_one_named_folder_to_another(
+    tmp_path: Path,
+) -> None:
     make(tmp_path, "elsewhere/x.txt", "root/a.txt")
     (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
-    assert found(tmp_path / "root") == ["a.txt", "link/x.txt"]
+    (tmp_path / "way").symlink_to(tmp_path / "root")
+    assert found(tmp_path / "way") == ["a.txt", "out link"]
+    assert found(tmp_path / "root" / "link") == ["x.txt"]
+    assert found(tmp_path / "root", tmp_path / "elsewhere") == ["a.txt", "link/x.txt"]
 
 
 def test_one_file_under_two_names_is_found_once(tmp_path: Path) -> None:

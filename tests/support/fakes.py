@@ -38,7 +38,7 @@ class WordEmbedder:
         """There is nothing to load."""
 
     def sizer(self) -> Callable[[str], int]:
-        return lambda text: len(re.findall(r"\w+|[^\w\s]", text))
+        return count_words
 
     def embed_passages(self, texts: Sequence[str]) -> Sequence[PassageVectors]:
         self.encoded += texts
@@ -63,6 +63,10 @@ class WordEmbedder:
     def _word(self, word: str) -> Floats:
         seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4], "big")
         return _unit(np.random.RandomState(seed).standard_normal(self.card.dimension).astype(np.float32))
+
+
+def count_words(text: str) -> int:
+    return len(re.findall(r"\w+|[^\w\s]", text))
 
 
 class NothingStored:
