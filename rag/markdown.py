@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^>]*>", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z][^>]*>")
 
 
 @cache
@@ -64,7 +65,15 @@ def _lines(tokens: Iterable[Token]) -> Iterator[str]:
         elif token.type in ("fence", "code_block"):
             yield token.content.rstrip("\n")
         elif token.type == "html_block":
-            yield _TAG.sub("", token.content).strip()
+            yield _without_tags(token.content).strip()
+
+
+def _without_tags(html: str) -> str:
+    """Looked for only up to the last end of one: each beginning has an end then, and is looked at once."""
+    comments = html.rfind("-->") + len("-->") if "-->" in html else 0
+    html = _COMMENT.sub("", html[:comments]) + html[comments:]
+    tags = html.rfind(">") + 1
+    return _TAG.sub("", html[:tags]) + html[tags:]
 
 
 def _words(tokens: Iterable[Token]) -> Iterator[str]:

@@ -116,7 +116,11 @@ class _Reader:
         rest = tuple(Block("row", part.start, part.end) for part in parts[1:])
         lead = _ITEM.sub("", self._text[start : parts[1].start])
         return Block(
-            "table", start, end, (header, *rest), lead=re.sub(r"^[ \t]+|\s+\Z", "", lead, flags=re.M) + "\n"
+            "table",
+            start,
+            end,
+            (header, *rest),
+            lead=re.sub(r"^[ \t]+", "", lead, flags=re.M).rstrip() + "\n",
         )
 
     def _code(self, token: Token, start: int, end: int) -> Block:

@@ -11,7 +11,8 @@ _LEAST_MB = 256
 
 
 class Budget(BaseModel, frozen=True, extra="forbid"):
-    """seconds: of a processor's time, to read the file and to cut it. memory_mb: of the process that does it.
+    """seconds: of a processor's time, to read the file and to cut it, for each megabyte of it that is begun.
+    memory_mb: of the process that does it.
 
     characters: of all texts of the file together; passages likewise. pages: slides and chapters are pages.
     """

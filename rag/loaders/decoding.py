@@ -20,6 +20,7 @@ _LEGACY = [  # what is left of the world before UTF-8; a longer list only adds w
     *("koi8_r", "iso8859_2", "iso8859_5", "iso8859_15"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 ]
+_SAMPLE_BYTES = 200_000
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -55,7 +56,8 @@ def _legacy(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     telling = (line for line in data.splitlines() if not line.isascii())
-    readings = from_bytes(b"\n".join(islice(telling, 2000)), cp_isolation=_LEGACY)
+    sample = b"\n".join(islice(telling, 2000))[:_SAMPLE_BYTES]
+    readings = from_bytes(sample, cp_isolation=_LEGACY)
     best = readings.best()
     if best is None:
         raise Unreadable("binary file")

@@ -27,7 +27,8 @@ def load(file: RawFile) -> Iterable[Document]:
     with open_archive(file, file.max_bytes) as book:
         package = _package(book)
         root = parse_xml(_read(book, package))
-        names = list(_reading_order(root, package))
+        names = list(dict.fromkeys(_reading_order(root, package)))  # each chapter once
+        file.check_pages(len(names))
         locks = _read(book, _LOCKS).decode("utf-8", "replace") if _LOCKS in book.namelist() else ""
         if any(name in locks for name in names):
             raise Unreadable("encrypted")

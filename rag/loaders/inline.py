@@ -10,20 +10,21 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from string import whitespace
 from typing import Literal
 
 from rag.markdown import parser, visible
 
 # What may be a mark somewhere. Where none of these stands, no parser needs to be asked.
 _SUSPECT = re.compile(
-    r"[*`\\]|(?<![^\W_])_|_(?![^\W_])|\][\[(:]|<[A-Za-z/!?]|&(?:#|\w+;)"
-    r"|^\s*(?:[#>+=|~-]|\d{1,9}[.)])|[\s#]#+\s*$",
+    r"[*`\\]|(?<![^\W_])_|_(?![^\W_])|\][\[(:]|<[A-Za-z/!?]|&(?:#|\w{1,40};)"
+    r"|^[^\S\n]*(?:[#>+=|~-]|\d{1,9}[.)])|[\s#]#\s*$",
     re.MULTILINE,
 )
 _MARKS = re.compile(
-    r"\\(?=[!-/:-@\[-`{-~]|\Z|\n)|[*`\[\]]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#|\w+;)|#(?=[\s#]*$)"
+    r"\\(?=[!-/:-@\[-`{-~]|\Z|\n)|[*`\[\]]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#|\w{1,40};)|#"
 )
-_LINE_START = re.compile(r"^(\s*)([#>+=|~-]|\d{1,9}(?=[.)]))", re.MULTILINE)
+_LINE_START = re.compile(r"^([^\S\n]*)([#>+=|~-]|\d{1,9}(?=[.)]))", re.MULTILINE)
 _SPACES = re.compile(r"[\s\u200b\u2060\ufeff]+")
 _HIDDEN = re.compile("[\u00ad\ufdd0\ufdd1]")
 
@@ -129,7 +130,13 @@ def _written(runs: Sequence[Run], escape: bool) -> str:
 def _piece(run: Run, escape: bool) -> str:
     if run.style == "code":
         return _code(run.text)
-    return _MARKS.sub(lambda mark: "\\" + mark[0], run.text) if escape else run.text
+    return _escaped(run.text) if escape else run.text
+
+
+def _escaped(text: str) -> str:
+    """Of the number signs only those at the end are marks: they would close a heading."""
+    end = len(text.rstrip("#" + whitespace))
+    return _MARKS.sub(lambda mark: mark[0] if mark[0] == "#" and mark.start() < end else f"\\{mark[0]}", text)
 
 
 def _code(text: str) -> str:

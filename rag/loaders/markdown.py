@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rag.loaders.raw import RawFile
 from rag.markdown import titles
 from rag.types import Document
 
+if TYPE_CHECKING:
+    from yaml.events import Event
+
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE)
+# Front matter has no need of more.
+_LONGEST_HEADER = 65_536
+_DEEPEST = 20
 _WRITTEN = re.compile(r"""^.*?<a\s+(?:id|name)=["']([^"'<>]+)["']""", re.MULTILINE)
 _TITLE = re.compile(r"^ {0,3}(?:#[ \t]|=+[ \t]*$)", re.MULTILINE)  # there may be one
 
@@ -33,8 +40,7 @@ def _mapping(header: str) -> dict[str, object] | None:
     import yaml
 
     try:
-        # An alias can make a page of YAML stand for gigabytes, and front matter has no need of it.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(header, yaml.SafeLoader)):
+        if len(header) > _LONGEST_HEADER or not all(_is_flat(yaml.parse(header, yaml.SafeLoader))):
             return None
         values = yaml.safe_load(header)
     except (
@@ -48,6 +54,16 @@ def _mapping(header: str) -> dict[str, object] | None:
     ):
         return None  # beside its own errors, PyYAML lets through those of the values that it builds
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else None
+
+
+def _is_flat(events: Iterable[Event]) -> Iterator[bool]:
+    """An alias can make a page of YAML stand for gigabytes; brackets within each other take minutes."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        yield depth <= _DEEPEST and not isinstance(event, yaml.AliasEvent)
 
 
 def first_heading(markdown: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from rag.loaders.pdf_geometry import measure, place
@@ -18,6 +19,8 @@ from rag.types import Document, Skipped
 
 _PDFIUM = threading.Lock()  # the library must not be entered by two threads, be it for two files
 _WRONG_PASSWORD = 4
+# An outline may lead round in a circle.
+_MOST_ENTRIES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class _Read:
 
 def load(file: RawFile) -> Iterator[Document | Skipped]:
     with _PDFIUM:
-        read = _read(file.data)
+        read = _read(file)
     found = without_furniture([page if isinstance(page, list) else [] for page in read.pages])
     if not any(found.lines) and not any(isinstance(page, Exception) for page in read.pages):
         raise Unreadable(
@@ -48,18 +51,19 @@ def load(file: RawFile) -> Iterator[Document | Skipped]:
             yield Skipped(f"{file.source}#page={number}", f"page {number} cannot be read: {page}")
 
 
-def _read(data: bytes) -> _Read:
+def _read(file: RawFile) -> _Read:
     import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
     try:
-        pdf = pypdfium2.PdfDocument(data)
+        pdf = pypdfium2.PdfDocument(file.data)
     except pypdfium2.PdfiumError as error:
         raise Unreadable("encrypted" if error.err_code == _WRONG_PASSWORD else f"damaged: {error}") from error
     with pdf:
+        file.check_pages(len(pdf))
         known = pdf.get_metadata_dict()
         properties = {"title": known.get("Title") or None, "author": known.get("Author") or None}
         pages = [_page(pdf, number, pypdfium2.PdfiumError) for number in range(len(pdf))]
-        return _Read(pages, properties, list(_outline(pdf)))
+        return _Read(pages, properties, list(islice(_outline(pdf), _MOST_ENTRIES)))
 
 
 def _outline(pdf: Any) -> Iterator[tuple[int, int, str]]:

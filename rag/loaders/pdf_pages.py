@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 from rag.loaders.pdf_lines import Line
 
-_LEADERS = re.compile(r".*(?:(?:\. ?){5,} ?\S{1,8}|(?: \.){2,} \d{1,4})$")
-_LISTED = re.compile(r".*\D\d{1,4}(?:, ?\d{1,4})*$")
+_LEADERS = re.compile(r"(?:(?:\. ?){5} ?\S{1,8}|(?: \.){2} \d{1,4})$")
+_LISTED = re.compile(r"\D\d{1,4}$")
+# A line may have any length: only its end is looked at.
+_END = 20
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"[ivxlc]+$")
-_BROKEN = re.compile(r"(\w+)-$")
+_BROKEN = re.compile(r"(?<!\w)(\w++)-$")
 _GOES_ON = re.compile(r"\w+")
 _LEAST_PAGES = 3
 _LONGEST_HEAD = 120
@@ -90,10 +92,10 @@ def _may_repeat(mask: str) -> bool:
 
 
 def _take_contents(pages: Sequence[list[Line]]) -> list[str]:
-    dotted = sum(1 for page in pages for line in page if _LEADERS.match(line.text))
+    dotted = sum(1 for page in pages for line in page if _LEADERS.search(line.text[-_END:]))
     left_out: list[str] = []
     for at, page in enumerate(pages):
-        listed = sum(1 for line in page if _LISTED.match(line.text))
+        listed = sum(1 for line in page if _LISTED.search(line.text[-_END:]))
         is_index = at > len(pages) // 2 and len(page) >= _LEAST_LISTED and listed >= _MOSTLY * len(page)
         left_out += [line.text for line in page if is_index or _is_leader(line, dotted)]
         page[:] = [line for line in page if not is_index and not _is_leader(line, dotted)]
@@ -101,7 +103,7 @@ def _take_contents(pages: Sequence[list[Line]]) -> list[str]:
 
 
 def _is_leader(line: Line, dotted: int) -> bool:
-    return dotted >= _LEAST_LEADERS and _LEADERS.match(line.text) is not None
+    return dotted >= _LEAST_LEADERS and _LEADERS.search(line.text[-_END:]) is not None
 
 
 def _joined(pages: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, ...]]:

@@ -21,6 +21,7 @@ def load(file: RawFile) -> Iterable[Document]:
     from pptx import Presentation
 
     slides = Presentation(BytesIO(file.data)).slides
+    file.check_pages(len(slides))
     text, starts = join_pages("\n\n".join(_blocks(slide, n)) for n, slide in enumerate(slides, start=1))
     title = properties.get("title") or next((_title(slide) for slide in slides), None)
     yield file.document(text, {**properties, "title": title or None}, markup="markdown", pages=starts)

@@ -38,5 +38,5 @@ def is_header(row: Row, below: Row) -> bool:
 
 
 def _sentence(header: Row, row: Row) -> str:
-    pairs = zip_longest(header, row, fillvalue="")
+    pairs = zip_longest(header[: len(row)], row, fillvalue="")
     return "; ".join(f"{name}: {value}" if name else value for name, value in pairs if value)

@@ -13,8 +13,10 @@ from rag.loaders.html import read
 from rag.loaders.raw import RawFile
 from rag.types import Document
 
-_DIRECTIVE = re.compile(r"^\s*\.\.\s+(?:\|[^|\n]+\|\s+)?([A-Za-z][\w:.+-]*?)\s?::(?:\s|$)", re.MULTILINE)
-_ROLE = re.compile(r":([A-Za-z][\w:.+-]*):`|`:([A-Za-z][\w:.+-]*):")
+_DIRECTIVE = re.compile(
+    r"^[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([A-Za-z][\w:.+-]{0,80}?)[ \t]?::(?:\s|$)", re.MULTILINE
+)
+_ROLE = re.compile(r":([A-Za-z][\w:.+-]{0,80}):`|`:([A-Za-z][\w:.+-]{0,80}):")
 # What docutils could not read it tells at the place, with the text.
 _MESSAGE = re.compile(
     r"<aside class=\"system-message.*?</aside>|<section class=\"system-messages[^>]*>\s*<h\d>.*?</h\d>",

@@ -25,7 +25,7 @@ _VERSIONS = {
     "versionremoved": "Removed in version",
 }
 _IN_WORDS = words("ref doc term abbr dfn guilabel menuselection numref any rfc pep")
-_TARGET = re.compile(r"(.+?)\s*<[^<>]*>\Z", re.DOTALL)
+_TARGET = re.compile(r"(.{1,500}?)\s{0,20}<[^<>]*>\Z", re.DOTALL)
 
 
 class _AnyOption(dict[str, Any]):

@@ -13,6 +13,9 @@ from rag.loaders.raw import RawFile
 from rag.loaders.rows import paragraphs
 from rag.types import Document
 
+# As Excel has it. A file may claim a cell far below, and all rows above that are read as empty ones.
+_MOST_ROWS = 1_048_576
+
 
 def load(file: RawFile) -> Iterable[Document]:
     properties = office_properties(file)
@@ -28,7 +31,10 @@ def _blocks(data: bytes) -> Iterator[str]:
         with closing(workbook):
             for sheet in workbook.worksheets:
                 sheet.reset_dimensions()  # a file may claim a million rows and hold three
-                rows = ([_words(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
+                rows = (
+                    [_words(cell) for cell in row]
+                    for row in sheet.iter_rows(max_row=_MOST_ROWS, values_only=True)
+                )
                 if found := list(paragraphs(rows)):
                     yield f"# {sheet.title}"
                     yield from found

@@ -64,11 +64,12 @@ class Cutter:
         return iter([Refused("the process that reads files ends before it has read anything")])
 
     def _ready(self) -> WorkerProcess:
+        setup = self._setup
         if self._worker is not None and not self._worker.is_usable:
             self._worker.close()
             self._worker = None
         worker = self._worker = self._worker or _taken()
-        worker.set_up(self._setup, self._loaders.budget)
+        worker.set_up(setup, self._loaders.budget)
         return worker
 
     @cached_property

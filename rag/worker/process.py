@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from rag.errors import ConfigError
 from rag.loaders import Budget
 from rag.worker.messages import LENGTH, framed
-from rag.worker.serve import OUT_OF_MEMORY, PATIENCE, SETUP, TASK
+from rag.worker.serve import OUT_OF_MEMORY, PATIENCE, SETUP, TASK, seconds_for
 
 # The imports of this process, and no main module of the user's.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from rag.worker.serve import serve; serve()"
@@ -71,9 +71,8 @@ class WorkerProcess:
 
     def ask(self, task: bytes) -> Iterator[bytes]:
         """The messages that answer it, one by one. Raises Ended."""
-        yield from self._ask(
-            TASK, task, self._budget.seconds * PATIENCE + _GRACE_SECONDS, self._budget.memory_mb << 20
-        )
+        seconds = seconds_for(self._budget, len(task)) * PATIENCE + _GRACE_SECONDS
+        yield from self._ask(TASK, task, seconds, self._budget.memory_mb << 20)
 
     def _ask(self, kind: bytes, message: bytes, seconds: float, most_bytes: int) -> Iterator[bytes]:
         until = time.monotonic() + seconds

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.index.catalog import Catalog, Entry, FileRecord
+from rag.index.catalog import Catalog
+from rag.index.rows import Entry, FileRecord
 from rag.loaders import LOADER_VERSION, LoaderSettings, Unreadable, read_file
 from rag.protocols import Chunker
 from rag.types import Chunk, Skipped

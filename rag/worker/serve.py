@@ -82,7 +82,7 @@ class _Desk:
             return
         _start_log()
         loaders, chunker = self._setup
-        with _timed(loaders.budget.seconds):
+        with _timed(seconds_for(loaders.budget, len(task.data))):
             try:
                 for item in cut_file(task, loaders, chunker):
                     self._say(packed(item))
@@ -97,6 +97,10 @@ class _Desk:
         left = memoryview(framed(message))
         while left:
             left = left[os.write(self._replies, left) :]
+
+
+def seconds_for(budget: Budget, size: int) -> float:
+    return budget.seconds * (1 + size // 1_000_000)
 
 
 def _message() -> bytes:

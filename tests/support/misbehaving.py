@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.chunkers.passages import Piece, make_chunk
@@ -46,7 +46,7 @@ def _fail() -> None:
     raise ValueError("no such passage")
 
 
-_ACTS = {
+_ACTS: dict[str, Callable[[], object]] = {
     "never end": _never_end,
     "sleep": lambda: time.sleep(1000),
     "eat": _eat,
