@@ -15,32 +15,37 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-import numpy as np
-
 from rag.errors import StoreError
 from rag.index.connection import Connections
 from rag.index.rows import (
+    CHUNK,
+    DOCUMENT,
     Entry,
     FileRecord,
     bits_of,
     chunk_of,
-    document_of,
     embedding_row,
+    entry_of,
     insert,
     set_meta,
+    vector_of,
 )
 from rag.types import Bits, Chunk, Floats, PassageVectors, Skipped
 
 CATALOG = "catalog.sqlite"
 SCHEMA_VERSION = "3"
+# Of all else in the row; rows of earlier versions have none.
+_CRC = "crc INTEGER"
 # What version 2 had not; an index of that version gets it as it is opened.
 _ADDED = {
     "documents": (
         "anchors TEXT NOT NULL DEFAULT '[]'",
         "titles TEXT NOT NULL DEFAULT '[]'",
         "cut TEXT NOT NULL DEFAULT ''",
+        _CRC,
     ),
-    "chunks": ("lead TEXT NOT NULL DEFAULT ''", "anchor TEXT NOT NULL DEFAULT ''"),
+    "chunks": ("lead TEXT NOT NULL DEFAULT ''", "anchor TEXT NOT NULL DEFAULT ''", _CRC),
+    "embeddings": (_CRC,),
 }
 # Pages of SQLite's own size would be a sixth empty, by the end of each row of vector and bits.
 _PAGE_BYTES = 2048
@@ -72,11 +77,8 @@ CREATE TABLE IF NOT EXISTS freed (key BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS pending (key BLOB PRIMARY KEY);
 """
 
-_CHUNK = """
-SELECT c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.above,
-    d.metadata, d.markup, c.lead, c.anchor
-FROM chunks c JOIN documents d ON d.id = c.document_id
-"""
+_CHUNK = f"SELECT {CHUNK}, c.crc FROM chunks c JOIN documents d ON d.id = c.document_id"
+_EMBEDDED = "FROM chunks c JOIN embeddings e ON e.key = c.key"
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks c WHERE c.key = embeddings.key)"
 # One parameter whatever the number of ids: SQLite's own limit on parameters never applies.
 _IN = "IN (SELECT value FROM json_each(?))"
@@ -92,10 +94,16 @@ class Catalog:
         self._changes = count(1)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._create()
-        except (OSError, sqlite3.Error, StoreError) as error:
+            if self._connections.writable:
+                self._create()
+        except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the catalog {path} cannot be opened: {error}") from error
         self._connections.notice_another_file()
+        if not self._has("embeddings", "crc"):
+            raise StoreError(
+                f"{path} is of an earlier version and can only be read: whoever may write to it needs to "
+                "open it once, by `rag status`"
+            )
         if (found := self.meta("schema")) != SCHEMA_VERSION:
             raise StoreError(
                 f"{path} was written by another version of rag (schema {found}): use that version"
@@ -106,18 +114,20 @@ class Catalog:
         self._connections.keep_a_log()
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'").fetchone():
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        if self.meta("schema") in (None, "2"):
+        if self.meta("schema") in (None, "2") or not self._has("embeddings", "crc"):
             self._migrate()
 
     def _migrate(self) -> None:
         """A new file, or one of the version before."""
         with self._write() as db:
             for table, columns in _ADDED.items():
-                there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
                 for column in columns:
-                    if column.split()[0] not in there:
+                    if not self._has(table, column.split()[0]):
                         db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
             set_meta(db, {"schema": SCHEMA_VERSION})
+
+    def _has(self, table: str, column: str) -> bool:
+        return column in {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
 
     # --- what the index is ---------------------------------------------------------------
 
@@ -199,29 +209,23 @@ class Catalog:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Floats]:
         rows = self._db.execute(
-            f"SELECT c.id, e.vector FROM chunks c JOIN embeddings e ON e.key = c.key WHERE c.id {_IN}",
-            (json.dumps(ids),),
+            f"SELECT c.id, e.key, e.vector, e.crc {_EMBEDDED} WHERE c.id {_IN}", (json.dumps(ids),)
         )
-        return {row[0]: np.frombuffer(row[1], np.float32) for row in rows}
+        return {id_: vector_of(*row) for id_, *row in rows}
 
     def tokens(self, chunks: Sequence[Chunk]) -> list[Bits | None]:
         """The token bits kept at ingest, in the order given."""
         rows = self._db.execute(
-            "SELECT c.id, e.tokens, e.token_width FROM chunks c JOIN embeddings e ON e.key = c.key "
-            f"WHERE c.id {_IN}",
+            f"SELECT c.id, e.tokens, e.token_width, e.crc {_EMBEDDED} WHERE c.id {_IN}",
             (json.dumps([chunk.id for chunk in chunks]),),
         )
-        found = {id_: bits_of(blob, width) for id_, blob, width in rows if blob}
+        found = {id_: bits_of(*row) for id_, *row in rows}
         return [found.get(chunk.id) for chunk in chunks]
 
     def entries(self) -> Iterator[Entry]:
         """Every document with its file and hash, to be cut anew: without its chunks."""
-        rows = self._db.execute(
-            "SELECT id, text, source, metadata, markup, pages, anchors, titles, file, hash"
-            " FROM documents ORDER BY source"
-        )
-        for *document, file, content in rows:
-            yield Entry(document_of(tuple(document)), file, content, (), ())
+        rows = self._db.execute(f"SELECT {DOCUMENT}, crc FROM documents ORDER BY source")
+        yield from map(entry_of, rows)
 
     def document_ids(self, sources: Sequence[str]) -> list[str]:
         rows = self._db.execute(f"SELECT id FROM documents WHERE source {_IN}", (json.dumps(sources),))
@@ -261,14 +265,14 @@ class Catalog:
         return [key for key in wanted if key not in known]
 
     def put_embeddings(self, keys: Sequence[bytes], encoded: Sequence[PassageVectors]) -> None:
-        rows = [(key, *embedding_row(e)) for key, e in zip(keys, encoded, strict=True)]
+        rows = [embedding_row(key, e) for key, e in zip(keys, encoded, strict=True)]
         with self._write() as db:
-            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO pending VALUES (?)", ((key,) for key in keys))
 
     def cached_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
-        rows = self._by_keys("SELECT key, vector FROM embeddings", keys)
-        return {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+        rows = self._by_keys("SELECT key, vector, crc FROM embeddings", keys)
+        return {row[0]: vector_of(*row) for row in rows}
 
     def _by_keys(self, select: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
         # Keys are bytes, which JSON cannot carry: a bounded list of parameters at a time instead.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from rag.types import Bits, Chunk, Document, Markup, Metadata, PassageVectors, Skipped
+from rag.errors import StoreError
+from rag.types import Bits, Chunk, Document, Floats, Markup, Metadata, PassageVectors, Skipped
 
 # Before a reading that does not end with its passage's text, and therefore stands whole.
 _WHOLE = "\x00"
@@ -39,17 +40,24 @@ class Entry:
     cut: str = ""
 
 
+# What stands in a row, in the order in which its checksum is made. A chunk's has what it is read with.
+DOCUMENT = "id, text, source, metadata, markup, pages, anchors, titles, file, hash, cut"
+CHUNK = (
+    "c.id, c.document_id, d.source, c.ordinal, c.text, c.start, c.end, c.headings, c.page, c.above, "
+    "d.metadata, d.markup, c.lead, c.anchor"
+)
+
+
 def insert(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     db.executemany(
-        "INSERT INTO documents (id, source, file, hash, markup, metadata, pages, text, anchors, titles, cut)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO documents ({DOCUMENT}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (_document_row(entry) for entry in entries),
     )
     db.executemany(
         "INSERT INTO chunks"
-        " (id, document_id, ordinal, text, start, end, headings, page, above, key, lead, anchor)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (_chunk_row(c, key) for entry in entries for c, key in zip(entry.chunks, entry.keys, strict=True)),
+        " (id, document_id, ordinal, text, start, end, headings, page, above, key, lead, anchor, crc)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (row for entry in entries for row in _chunk_rows(entry)),
     )
 
 
@@ -59,27 +67,50 @@ def set_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
 
 def _document_row(entry: Entry) -> tuple[Any, ...]:
     d = entry.document
-    text = zlib.compress(d.text.encode("utf-8"), level=1)
-    return (
-        d.id,
-        d.source,
-        entry.file,
-        entry.hash,
-        d.markup,
-        json.dumps(dict(d.metadata)),
-        json.dumps(d.pages),
-        text,
-        json.dumps(d.anchors),
-        json.dumps(d.titles),
-        entry.cut,
+    text, metadata = zlib.compress(d.text.encode("utf-8"), level=1), json.dumps(dict(d.metadata))
+    places = json.dumps(d.pages), json.dumps(d.anchors), json.dumps(d.titles)
+    row = d.id, text, d.source, metadata, d.markup, *places, entry.file, entry.hash, entry.cut
+    return *row, crc_of(row)
+
+
+def _chunk_rows(entry: Entry) -> Iterator[tuple[Any, ...]]:
+    d, metadata = entry.document, json.dumps(dict(entry.document.metadata))
+    for c, key in zip(entry.chunks, entry.keys, strict=True):
+        place, heads, above = (c.ordinal, c.text, c.start, c.end), json.dumps(c.headings), _above(c)
+        read = (
+            c.id,
+            c.document_id,
+            d.source,
+            *place,
+            heads,
+            c.page,
+            above,
+            metadata,
+            d.markup,
+            c.lead,
+            c.anchor,
+        )
+        yield c.id, c.document_id, *place, heads, c.page, above, key, c.lead, c.anchor, crc_of(read)
+
+
+def crc_of(row: Sequence[Any]) -> int:
+    """A checksum of a row's values, whatever SQLite's pages say of themselves."""
+    said = [
+        value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass") for value in row
+    ]
+    return zlib.crc32(b"\x00".join(said))
+
+
+def _check(row: Sequence[Any], crc: int | None, what: str) -> None:
+    """Rows that a version without checksums wrote have none."""
+    if crc is not None and crc != crc_of(row):
+        raise _damaged(what)
+
+
+def _damaged(what: str) -> StoreError:
+    return StoreError(
+        f"the catalog is damaged at {what}: `rag doctor --deep` tells what else is, and what mends it"
     )
-
-
-def _chunk_row(c: Chunk, key: bytes) -> tuple[Any, ...]:
-    return (
-        c.id, c.document_id, c.ordinal, c.text, c.start, c.end, json.dumps(c.headings), c.page,
-        _above(c), key, c.lead, c.anchor,
-    )  # fmt: skip
 
 
 def _above(chunk: Chunk) -> str:
@@ -89,7 +120,10 @@ def _above(chunk: Chunk) -> str:
 
 
 def chunk_of(row: tuple[Any, ...]) -> Chunk:
-    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, *rest = row
+    """Of `CHUNK` and its checksum."""
+    *said, crc = row
+    _check(said, crc, f"the passage {row[0]}")
+    id_, document_id, source, ordinal, text, start, end, headings, page, above, metadata, *rest = said
     markup, lead, anchor = rest
     return Chunk(
         id=id_,
@@ -109,9 +143,12 @@ def chunk_of(row: tuple[Any, ...]) -> Chunk:
     )
 
 
-def document_of(row: tuple[Any, ...]) -> Document:
-    id_, text, source, metadata, markup, pages, anchors, titles = row
-    return Document(
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """Of `DOCUMENT` and its checksum: without chunks."""
+    *said, crc = row
+    _check(said, crc, f"the document {row[2]}")
+    id_, text, source, metadata, markup, pages, anchors, titles, file, content, cut = said
+    document = Document(
         id=id_,
         text=zlib.decompress(text).decode("utf-8"),
         source=source,
@@ -121,6 +158,7 @@ def document_of(row: tuple[Any, ...]) -> Document:
         anchors=tuple((at, name) for at, name in json.loads(anchors)),
         titles=tuple((at, level, title) for at, level, title in json.loads(titles)),
     )
+    return Entry(document, file, content, (), (), cut)
 
 
 def _metadata(text: str) -> Metadata:
@@ -129,13 +167,26 @@ def _metadata(text: str) -> Metadata:
     }
 
 
-def embedding_row(encoded: PassageVectors) -> tuple[bytes, bytes | None, int | None]:
+def embedding_row(key: bytes, encoded: PassageVectors) -> tuple[bytes, bytes, bytes | None, int | None, int]:
+    """One number for two checksums: who reads a vector need not read the bits, which are much longer."""
     vector = encoded.vector.astype(np.float32).tobytes()
-    if encoded.tokens is None:
-        return vector, None, None
-    return vector, encoded.tokens.tobytes(), encoded.tokens.shape[1]
+    tokens = None if encoded.tokens is None else encoded.tokens.tobytes()
+    width = None if encoded.tokens is None else encoded.tokens.shape[1]
+    return key, vector, tokens, width, _crc_of_bits(tokens, width) << 32 | crc_of((key, vector))
 
 
-def bits_of(blob: bytes, width: int) -> Bits:
+def _crc_of_bits(tokens: bytes | None, width: int | None) -> int:
+    """One bit less: SQLite's numbers have a sign."""
+    return crc_of((tokens, width)) >> 1
+
+
+def vector_of(key: bytes, vector: bytes, crc: int | None) -> Floats:
+    _check((key, vector), None if crc is None else crc & 0xFFFFFFFF, "an embedding")
+    return np.frombuffer(vector, np.float32)
+
+
+def bits_of(tokens: bytes | None, width: int | None, crc: int | None) -> Bits | None:
     """`width` is the bytes of one token."""
-    return np.frombuffer(blob, np.uint8).reshape(-1, width)
+    if crc is not None and crc >> 32 != _crc_of_bits(tokens, width):
+        raise _damaged("the token bits of a passage")
+    return np.frombuffer(tokens, np.uint8).reshape(-1, width or 1) if tokens else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_thousands_of_ids_and_keys_are_no_problem_for_sqlite(catalog: Catalog) -
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite").write_bytes(b"garbage, garbage, garbage" * 400)
-    with pytest.raises(StoreError, match=r"catalog\.sqlite cannot be opened: .*not a database"):
+    with pytest.raises(StoreError, match=r"damaged \(file is not a database\): `rag restore FILE"):
         Catalog(tmp_path / "catalog.sqlite")
 
 
@@ -104,6 +106,75 @@ def test_a_database_with_damaged_pages_is_told_of_as_a_damaged_index(
         file.write(b"\xff" * (path.stat().st_size - 4096))
     with pytest.raises(StoreError):
         Catalog(path).chunks_of("a.md")
+
+
+DAMAGE = {
+    "a passage's text": ("UPDATE chunks SET text = 'Fjrst'", "the passage a.md-0"),
+    "its heading": ("UPDATE chunks SET headings = '[\"B\"]'", "the passage a.md-0"),
+    "its metadata": ("UPDATE documents SET metadata = '{}'", "the passage a.md-0"),
+    "a document's text": ("UPDATE documents SET text = x'00'", "the document a.md"),
+    "its name": ("UPDATE documents SET source = 'b.md'", "the passage a.md-0"),
+    "its pages": ("UPDATE documents SET pages = '[0]'", "the document a.md"),
+    "a vector": ("UPDATE embeddings SET vector = zeroblob(LENGTH(vector))", "an embedding"),
+    "token bits": ("UPDATE embeddings SET tokens = zeroblob(LENGTH(tokens))", "the token bits"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_value_that_is_not_as_it_was_written_is_never_read_as_if_it_were(
+    catalog: Catalog, tmp_path: Path, what: str
+) -> None:
+    given = entry("a.md", "First")
+    put(catalog, given)
+    damage, named = DAMAGE[what]
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite")) as db:
+        db.execute(damage)
+        db.commit()
+
+    def read() -> None:
+        catalog.chunks(["a.md-0"])
+        list(catalog.entries())
+        catalog.vectors(["a.md-0"])
+        catalog.tokens(given.chunks)
+
+    with pytest.raises(StoreError, match=f"the catalog is damaged at {named}.*: `rag doctor --deep`"):
+        read()
+
+
+def test_rows_of_a_version_without_checksums_are_read(catalog: Catalog, tmp_path: Path) -> None:
+    given = entry("a.md", "First")
+    put(catalog, given)
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite")) as db:
+        for table in ("documents", "chunks", "embeddings"):
+            db.execute(f"UPDATE {table} SET crc = NULL")
+        db.commit()
+    assert tuple(catalog.chunks_of("a.md")) == given.chunks
+    assert (
+        len(list(catalog.entries())) == len(catalog.vectors(["a.md-0"])) == len(catalog.tokens(given.chunks))
+    )
+
+
+def test_a_writer_that_stands_still_keeps_no_reader_waiting(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, entry("a.md", "First"))
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        assert Catalog(tmp_path / "index" / "catalog.sqlite").counts() == (1, 1)
+        assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.slow
+def test_a_process_that_keeps_the_catalog_for_itself_is_told_of_within_seconds(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    catalog.close()
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite")) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("UPDATE meta SET value = value")
+        started = time.monotonic()
+        with pytest.raises(StoreError, match="held by another process"):
+            Catalog(tmp_path / "index" / "catalog.sqlite")
+        assert time.monotonic() - started < 3
 
 
 def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
