@@ -109,13 +109,27 @@ class VectorIndex(Protocol):
     def count(self) -> int: ...
 
 
+class Passages(Protocol):
+    """All that an index should hold, from which it can be made anew: the catalog."""
+
+    def counts(self) -> tuple[int, int]:
+        """Documents and chunks."""
+        ...
+
+    def all_chunks(self, size: int) -> Iterator[list[Chunk]]: ...
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Floats]: ...
+
+
 class VectorStore(Protocol):
     """Holds generations of the dense index side by side, so that a rebuild can replace one whole.
 
     A family is all that belongs to one catalog: nothing of another's is ever touched.
     """
 
-    def open(self, family: str, generation: int) -> VectorIndex: ...
+    def open(self, family: str, generation: int, passages: Passages | None = None) -> VectorIndex:
+        """passages: what it should hold. Without: one that is about to be filled."""
+        ...
 
     def drop_all_but(self, family: str, generation: int) -> None: ...
 

@@ -153,7 +153,7 @@ class Index:
         with self._alone():
             number = self.catalog.generation()
             self._drop_all_but(number)
-            yield self._open(number + 1)
+            yield self._open(number + 1, empty=True)
             self._drop_all_but(self.catalog.generation())
 
     @property
@@ -161,8 +161,9 @@ class Index:
         """Names this index's collections: a Chroma server may hold those of others."""
         return self.catalog.identity()
 
-    def _open(self, number: int) -> Generation:
-        vectors = self._store.open(self._family, number)
+    def _open(self, number: int, empty: bool = False) -> Generation:
+        """empty: it is about to be filled."""
+        vectors = self._store.open(self._family, number, None if empty else self.catalog)
         return Generation(number, vectors, self._lexical.open(self._family, number))
 
     def _close(self, generation: Generation | None) -> None:

@@ -38,10 +38,10 @@ def read_status(parts: Assembly) -> Status:
     )
 
 
-def _files(folder: Path, vectors: str) -> Iterator[Path]:
+def _files(folder: Path, vectors: tuple[str, ...]) -> Iterator[Path]:
     """The index's own: another one may lie in a folder below."""
     yield from folder.glob("catalog.sqlite*")
-    for part in filter(None, ("lexical", vectors)):
+    for part in ("lexical", *vectors):
         yield from (folder / part).rglob("*")
 
 

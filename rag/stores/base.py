@@ -10,9 +10,9 @@ from rag.parts import PartSettings
 
 class StoreSettings(PartSettings, frozen=True):
     """`path` is the folder of the index: catalog and lexical index lie in it, wherever the vectors are.
-    inside: the folder in it that holds the vectors, if they are there."""
+    inside: the folders in it that hold the vectors, if they are there."""
 
-    inside: ClassVar[str] = ""
+    inside: ClassVar[tuple[str, ...]] = ()
 
     path: Path = Path(".rag")
 

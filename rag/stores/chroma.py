@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import count
+from contextlib import contextmanager
+from itertools import count, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 from weakref import finalize
 
 import numpy as np
-from filelock import FileLock, Timeout
 from pydantic import Field, SecretStr
 
-from rag.errors import LockedError, StoreError
+from rag.errors import InputError, StoreError
 from rag.filters import Where, typed_forms
 from rag.parts import Seconds
+from rag.protocols import Passages
 from rag.services.account import NO_KEY, Account, KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
 from rag.stores.chroma_service import Service, open_client
+from rag.stores.embedded import EmbeddedStore
 from rag.types import Chunk, Floats, Hit, Scalar, canonical, filed
 
 if TYPE_CHECKING:
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 # Chroma's defaults lose several per cent of the true top 50 in large indexes and, after many replacements,
 # passages altogether; a denser graph than this finds no more, at twice the work for each one added.
 HNSW: Any = {"space": "cosine", "ef_construction": 128, "max_neighbors": 24, "ef_search": 200}
-# As many at a time as a reader can wait for who needs the folder meanwhile.
-_BATCH = 250
+_BATCH = 1000
 Port = Annotated[int, Field(gt=0, lt=65_536)]
-_TURN_SECONDS = 60
+# A filter of some thousand conditions ends the process that Chroma runs in; one of six hundred values is
+# refused as too deep.
+_MOST_CONDITIONS = 300
+_MOST_PARTS = 256
 _CLOUD_HOST = "api.trychroma.com"
 _openings = count(1)
 
@@ -51,12 +54,15 @@ class _ChromaSettings(StoreSettings, frozen=True):
 
 
 class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
-    inside: ClassVar[str] = "chroma"
+    inside: ClassVar[tuple[str, ...]] = ("chroma", "vectors")
 
     kind: Literal["embedded"] = "embedded"
 
-    def build(self) -> ChromaStore:
-        return ChromaStore(self.collection, _Folder(self.path.absolute()), self.documents)
+    def build(self) -> EmbeddedStore:
+        folder = self.path.absolute()
+        return EmbeddedStore(
+            folder / "vectors", ChromaStore(self.collection, Folder(folder / "chroma"), self.documents)
+        )
 
 
 class ServerStoreSettings(_ChromaSettings, frozen=True):
@@ -124,39 +130,23 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
         return open_client(settings, self.tenant, self.database)
 
 
-class _Folder:
-    """Chroma in this process. It does not protect its files from other processes, nor look at them again."""
+class Folder:
+    """Chroma in this process. It does not protect its files from other processes, nor look at them again:
+    only the one who writes to an index opens it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._turn, self._files = folder / "chroma.turn", folder / "chroma.lock"
 
     def connect(self) -> ClientAPI:
-        import chromadb  # 0.5 s that `rag --help` need not pay
+        import chromadb  # 0.5 s that a question need not pay
 
         # What a process has once seen of a folder stands for all its clients that spell the path
         # alike. A spelling of its own gives each of ours the folder as it is now.
         spelling = "".join("/." if bit == "1" else "/" for bit in f"{next(_openings):b}")
-        return chromadb.PersistentClient(f"{self._folder / 'chroma'}{spelling}", settings=_quiet())
+        return chromadb.PersistentClient(f"{self._folder}{spelling}", settings=_quiet())
 
     def close(self, client: ClientAPI) -> None:
         cast("Client", client).close()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """One process at a time. Who waits keeps the turn, so that a busy writer lets every reader in."""
-        files = FileLock(self._files, timeout=_TURN_SECONDS)
-        try:
-            with FileLock(self._turn, timeout=_TURN_SECONDS):
-                files.acquire(poll_interval=0.005)
-        except Timeout:
-            raise LockedError(
-                f"another process has held {self._files} for {_TURN_SECONDS} s: is it suspended?"
-            ) from None
-        try:
-            yield
-        finally:
-            files.release()
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
@@ -171,14 +161,14 @@ class _Folder:
 class ChromaStore:
     """Generations of the dense index, each a collection `<name>-<family>-<generation>`."""
 
-    def __init__(self, name: str, place: _Folder | Service, documents: bool) -> None:
+    def __init__(self, name: str, place: Folder | Service, documents: bool) -> None:
         self._name = name
         self._place = place
         self._documents = documents
 
-    def open(self, family: str, generation: int) -> ChromaIndex:
+    def open(self, family: str, generation: int, passages: Passages | None = None) -> ChromaIndex:
         """The index as it is now: what other processes write later, only another opening shows."""
-        with self._place.alone(), self._place.told("open the collection"):
+        with self._place.told("open the collection"):
             client = self._place.connect()
             # embedding_function=None: Chroma's own would download a model and disagree with ours.
             collection = client.get_or_create_collection(
@@ -195,7 +185,7 @@ class ChromaStore:
 
     def drop_all_but(self, family: str, generation: int) -> None:
         ours = f"{self._name}-{family}-"
-        with self._place.alone(), self._place.told("drop old collections"):
+        with self._place.told("drop old collections"):
             client = self._place.connect()
             for name in [collection.name for collection in client.list_collections()]:
                 if name.startswith(ours) and name != f"{ours}{generation}":
@@ -204,18 +194,17 @@ class ChromaStore:
 
 
 class ChromaIndex:
-    def __init__(self, collection: Collection, batch: int, place: _Folder | Service, documents: bool) -> None:
+    def __init__(self, collection: Collection, batch: int, place: Folder | Service, documents: bool) -> None:
         self._collection = collection
         self._batch = batch
         self._place = place
         self._documents = documents
-        self._loaded = False
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         """An id stands for one text and vector; what is new about its metadata replaces what was there."""
         for at in range(0, len(chunks), self._batch):
             part = slice(at, at + self._batch)
-            with self._place.alone(), self._place.told("write"):
+            with self._place.told("write"):
                 self._add(chunks[part], vectors[part])
 
     def _add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
@@ -240,30 +229,28 @@ class ChromaIndex:
 
     def delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), self._batch):
-            with self._place.alone(), self._place.told("delete"):
+            with self._place.told("delete"):
                 self._collection.delete(ids=list(ids[at : at + self._batch]))
 
     def search(self, vector: Floats, n: int, where: Where | None = None) -> list[Hit]:
         """The nearest n by cosine, nearest first."""
         if n < 1:
             return []
-        with self._reading(), self._place.told("search"):
+        hits = {hit.id: hit for part in _parts(where) for hit in self._nearest(vector, n, part)}
+        return sorted(hits.values(), key=lambda hit: -hit.score)[:n]
+
+    def _nearest(self, vector: Floats, n: int, where: Any) -> list[Hit]:
+        with self._place.told("search"):
             found = self._collection.query(
-                query_embeddings=vector[np.newaxis], n_results=n, where=_where(where), include=["distances"]
+                query_embeddings=vector[np.newaxis], n_results=n, where=where, include=["distances"]
             )
             # Read here too: a server's reply need not be what a search finds.
             ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
-            hits = [_hit(id_, d) for id_, d in zip(ids, distances, strict=True)]
-        self._loaded = self._loaded or bool(hits)
-        return hits
+            return [_hit(id_, d) for id_, d in zip(ids, distances, strict=True)]
 
     def count(self) -> int:
-        with self._reading(), self._place.told("count"):
+        with self._place.told("count"):
             return int(self._collection.count())
-
-    def _reading(self) -> AbstractContextManager[None]:
-        """The first search reads files, which another process may be writing; later ones read memory."""
-        return nullcontext() if self._loaded else self._place.alone()
 
 
 def _hit(id_: str, distance: float) -> Hit:
@@ -290,17 +277,30 @@ def _value(value: Scalar | tuple[Scalar, ...]) -> Any:
     return list(value) if len({type(item) for item in value}) == 1 else [canonical(item) for item in value]
 
 
-def _where(where: Where | None) -> Any:
+def _parts(where: Where | None) -> list[Any]:
+    """The filter as Chroma takes it, in several where it has too many values for one."""
     if where is None:
-        return None
-    clauses = [_either(key, values) for key, values in where.clauses]
-    return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+        return [None]
+    most = max(_MOST_CONDITIONS // len(where.clauses), 1)
+    cut = [_cut(_conditions(key, values), most) for key, values in where.clauses]
+    if math.prod(map(len, cut)) > _MOST_PARTS:
+        held = ", ".join(f"{key!r} {len(values)}" for key, values in where.clauses)
+        raise InputError(
+            f"a filter of so many values ({held}) would take more than {_MOST_PARTS} searches in Chroma: "
+            "name fewer values, or a key that stands for many of them"
+        )
+    parts = [[{"$or": some} for some in chosen] for chosen in product(*cut)]
+    return [part[0] if len(part) == 1 else {"$and": part} for part in parts]
 
 
-def _either(key: str, values: Sequence[str]) -> dict[str, Any]:
+def _cut(conditions: list[Any], most: int) -> list[list[Any]]:
+    return [conditions[at : at + most] for at in range(0, len(conditions), most)]
+
+
+def _conditions(key: str, values: Sequence[str]) -> list[Any]:
     """The key is one of the values, or a list that holds one of them."""
     forms = [form for value in values for form in typed_forms(value)]
-    return {"$or": [{key: {op: form}} for form in forms for op in ("$eq", "$contains")]}
+    return [{key: {op: form}} for form in forms for op in ("$eq", "$contains")]
 
 
 def _quiet() -> Any:

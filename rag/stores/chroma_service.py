@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
@@ -33,9 +33,6 @@ class Service:
 
     def close(self, client: ClientAPI) -> None:
         """It stays open for the next one."""
-
-    def alone(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from support.places import ROOT, SUPPORT, TESTS
 
-ADDED = "embed_passages put_embeddings mark_dirty _add add commit clear_dirty sweep"
+FILLED = "_add _appended _commit add"
+ADDED = f"embed_passages put_embeddings mark_dirty {FILLED} commit clear_dirty sweep"
 # What each operation must have been killed after, at the least.
 STEPS = {
     "ingest": f"_create identity announce get_or_create_collection __init__ set_meta {ADDED}",
     "replace": f"{ADDED} delete forget_files",
-    "remove": "forget_files commit delete clear_dirty sweep",
-    "rebuild": "get_or_create_collection _add add switch sweep delete_collection",
-    "rebuild --embed": "embed_passages put_embeddings _add add replace_all sweep delete_collection",
+    "remove": "forget_files commit delete _commit clear_dirty sweep",
+    "rebuild": f"get_or_create_collection {FILLED} switch sweep delete_collection",
+    "rebuild --embed": f"embed_passages put_embeddings {FILLED} replace_all sweep delete_collection",
 }
 SHARES = (["replace", "rebuild --embed"], ["ingest", "remove", "rebuild"])
 

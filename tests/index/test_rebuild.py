@@ -15,6 +15,9 @@ from support.shelf import Opened, Shelf
 from rag.chunkers.structure import StructureSettings
 from rag.chunkers.whole import WholeSettings
 from rag.errors import StoreError
+from rag.protocols import VectorIndex
+from rag.stores.chroma import ChromaStore, Folder
+from rag.stores.exact import ExactIndex
 from rag.types import PassageVectors
 
 WORDS = ("lens", "lamp", "gear", "dish")
@@ -134,12 +137,11 @@ def test_a_rebuild_with_embed_goes_on_where_it_stopped_and_the_old_index_answers
 # --- what is lost ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lost", ["chroma", "lexical"])
-def test_a_lost_folder_is_told_of_and_a_rebuild_makes_it_whole_without_one_embedding(
-    shelf: Shelf, lost: str
+def test_a_lost_lexical_folder_is_told_of_and_a_rebuild_makes_it_whole_without_one_embedding(
+    shelf: Shelf,
 ) -> None:
     expected = shelf.open().texts("lamp")
-    shutil.rmtree(shelf.folder / lost)
+    shutil.rmtree(shelf.folder / "lexical")
     with pytest.raises(StoreError, match="`rag rebuild`"):
         shelf.open().check()
     opened = shelf.open()
@@ -150,12 +152,31 @@ def test_a_lost_folder_is_told_of_and_a_rebuild_makes_it_whole_without_one_embed
     assert shelf.open().texts("lamp") == expected
 
 
-def test_a_lost_chroma_folder_is_told_of_though_a_later_ingest_has_filled_some_of_it(shelf: Shelf) -> None:
-    shutil.rmtree(shelf.folder / "chroma")
+@pytest.mark.parametrize("lost", ["chroma", "vectors", "both"])
+def test_a_lost_folder_of_vectors_changes_no_answer_and_the_next_ingest_fills_it(
+    shelf: Shelf, lost: str
+) -> None:
+    expected = shelf.open().texts("lamp", "dense")
+    for name in ("chroma", "vectors") if lost == "both" else (lost,):
+        shutil.rmtree(shelf.folder / name)
+    opened = shelf.open()
+    opened.check()
+    assert opened.texts("lamp", "dense") == expected
     shelf.write("docs/c.md", "A door.")
     shelf.ingest()
-    with pytest.raises(StoreError, match=r"holds \d+ passages but the store only 1: run `rag rebuild`"):
-        shelf.open().check()
+    after = shelf.open()
+    assert shelf.embedded() == ["A door."]
+    assert sorted(after.texts("lamp", "dense")) == sorted([*expected, "A door."])
+    chunks = len(shelf.rows("chunks"))
+    assert [part.count() for part in parts_of(after)] == [chunks, chunks]
+
+
+def parts_of(opened: Opened) -> tuple[VectorIndex, ExactIndex]:
+    """Chroma and the rows beside it, as a writer has them before it mends anything."""
+    generation = opened.index.catalog.generation()
+    family, folder = opened.index.catalog.identity(), opened.index.folder
+    chroma = ChromaStore("rag", Folder(folder / "chroma"), documents=False)
+    return chroma.open(family, generation), ExactIndex(folder / "vectors" / f"{family}-{generation}")
 
 
 def test_a_damaged_lexical_index_is_told_of_and_a_rebuild_makes_it_anew(shelf: Shelf) -> None:
@@ -167,10 +188,32 @@ def test_a_damaged_lexical_index_is_told_of_and_a_rebuild_makes_it_anew(shelf: S
     shelf.open().check()
 
 
-def test_a_damaged_chroma_folder_is_told_of(shelf: Shelf) -> None:
+def test_a_damaged_chroma_folder_is_told_of_where_it_is_written_to_and_nobody_misses_it_before(
+    shelf: Shelf,
+) -> None:
+    expected = shelf.open().texts("lamp")
     (shelf.folder / "chroma" / "chroma.sqlite3").write_bytes(b"not a database at all" * 100)
+    opened = shelf.open()
+    opened.check()
+    assert opened.texts("lamp") == expected
+    shelf.write("docs/c.md", "A door.")
     with pytest.raises(StoreError, match="Chroma could not"):
-        shelf.open().check()
+        shelf.ingest()
+
+
+@pytest.mark.parametrize("name", ["state", "rows-1", "tags-1"])
+def test_rows_that_are_damaged_are_made_anew_from_the_catalog(shelf: Shelf, name: str) -> None:
+    expected = shelf.open().texts("lamp", "dense")
+    (file,) = (shelf.folder / "vectors").glob(f"*/{name}")
+    file.write_bytes(file.read_bytes()[:-20])
+    opened = shelf.open()
+    opened.check()
+    assert opened.texts("lamp", "dense") == expected
+    shelf.write("docs/c.md", "A door.")
+    shelf.ingest()
+    assert shelf.embedded() == ["A door."]
+    assert sorted(shelf.open().texts("lamp", "dense")) == sorted([*expected, "A door."])
+    parts_of(shelf.open())[1].check()
 
 
 def test_a_deleted_catalog_starts_an_empty_index_that_nothing_of_the_old_one_reaches(shelf: Shelf) -> None:

@@ -12,6 +12,7 @@ from support.new_kinds.memory import MemorySettings
 from support.servers.chroma_server import chroma_serving
 from support.stored import chunks, vectors
 
+from rag.errors import InputError
 from rag.filters import Where
 from rag.protocols import VectorStore
 from rag.stores.chroma import EmbeddedStoreSettings, ServerStoreSettings
@@ -61,6 +62,33 @@ def test_adding_an_id_again_replaces_its_metadata_wholly(store: VectorStore) -> 
     assert index.count() == 1
     found = {key: bool(index.search(vector, 5, Where.of({key: value}))) for key, value in TAGS.items()}
     assert found == {"month": True, "year": False, "t": False}
+
+
+@pytest.mark.parametrize("size", [600, 2000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", ["words", "numbers", "both keys"])
+def test_a_filter_may_have_thousands_of_values(store: VectorStore, size: int, wanted: str) -> None:
+    index, some, theirs = store.open("family", 1), chunks(20), vectors(20)
+    index.add([replace(c, metadata={"year": i, "t": (f"w{i}", "x")}) for i, c in enumerate(some)], theirs)
+    words = [f"w{i}" for i in (*range(5, 10), *range(100, 95 + size))]
+    numbers = [*range(3, 8), *range(100, 95 + size)]
+    where: dict[str, list[str] | list[int]] = {
+        "words": {"t": words},
+        "numbers": {"year": numbers},
+        "both keys": {"t": words, "year": numbers[:20]},
+    }[wanted]
+    expected = {"words": range(5, 10), "numbers": range(3, 8), "both keys": range(5, 8)}[wanted]
+    hits = index.search(theirs[6], 50, Where.of(where))
+    assert hits[0].id == "id6"
+    assert {hit.id for hit in hits} == {f"id{i}" for i in expected}
+
+
+@pytest.mark.parametrize("store", ["server"], indirect=True)
+def test_a_filter_beyond_what_a_server_can_do_is_an_error_that_names_its_keys(store: VectorStore) -> None:
+    index, some = store.open("family", 1), vectors(5)
+    index.add(chunks(5), some)
+    many = Where.of({"t": [f"w{i}" for i in range(9000)], "year": [*range(5000)]})
+    with pytest.raises(InputError, match=r"a filter of so many values \('t' 9000, 'year' 5000\)"):
+        index.search(some[0], 5, many)
 
 
 def test_an_empty_index_and_an_empty_wish_find_nothing(store: VectorStore) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rag.filters import Where
+from rag.protocols import Passages
 from rag.stores.base import StoreSettings
 from rag.types import Chunk, Floats, Hit, filed, tag, tags
 
@@ -25,7 +26,7 @@ class MemoryStore:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def open(self, family: str, generation: int) -> MemoryIndex:
+    def open(self, family: str, generation: int, passages: Passages | None = None) -> MemoryIndex:
         return MemoryIndex(_KEPT[f"{self._name}-{family}-{generation}"])
 
     def drop_all_but(self, family: str, generation: int) -> None:
