@@ -26,6 +26,7 @@ _ABBREVIATIONS = """
 _NEVER_LAST = frozenset(_ABBREVIATIONS.split())
 _BEFORE_NUMBERS = frozenset(("no", "nos", "p", "sec", "ch", "art", "abs"))
 _OFTEN_LAST = frozenset(("a.m", "p.m"))
+_NEVER_FIRST = frozenset(".,;:!?…)]}")
 _LONGEST_WORD = 40
 
 
@@ -64,7 +65,7 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool
     following = _NEXT.match(text, stop.end(), end)
     if following is None or stop[0][0] in "。！？":
         return True
-    if following[1].islower():
+    if following[1].islower() or following[1] in _NEVER_FIRST:
         return False
     return stop[0][0] != "." or not _is_abbreviation(_word_before(text, start, stop.start()), following[1])
 

@@ -26,6 +26,7 @@ _POINTS_BACK = re.compile(
 # A line of code that its page does not call code.
 _READS_AS_CODE = re.compile(r"[^.!?]*[\w)}'\"];\s*\Z|\$ \S|\w+\([^.!?]*\)\s*\Z")
 _TORN_OFF = re.compile(r"[a-z.,;:)}\]’”%]")
+_SECTION = re.compile(r"\d+(?:\.\d+)+\.?")
 _LONGEST_BEFORE = 260
 _LONGEST_LEAD = 200
 # Of a list or a code block that is announced.
@@ -188,7 +189,7 @@ class _Reader:
             elif turn == 0 and _POINTS_BACK.match(core) and (before := self._sentence_above(at)):
                 lines = [before, *lines]
             if self._terms:
-                lines = [*self._term_lines(), *lines]
+                lines = self._under_terms(lines, turn == 0 and self._blocks[at - 1] is self._terms[-1])
             elif announced and block.kind == "item" and len(announced.text) <= _LONGEST_LEAD:
                 lines = [_line(announced.text), *lines]
             yield self._unit(sentence, lines, core, announced, answers)
@@ -234,6 +235,15 @@ class _Reader:
             if len(shown) > _MOST_LINES or sum(map(len, shown)) > _LONGEST_LIST:
                 return shown[:-1]
         return shown
+
+    def _under_terms(self, lines: Sequence[str], begins: bool) -> list[str]:
+        """A number, as of a footnote or a section, is no line of its own."""
+        *above, last = self._term_lines()
+        if any(map(str.isalpha, last)):
+            return [*above, last, *lines]
+        if begins:
+            return [*above, f"{last} {lines[0]}", *lines[1:]]
+        return [*above, *([] if _SECTION.fullmatch(last) else [last]), *lines]
 
     def _term_lines(self) -> list[str]:
         return [_line(term.text) for term in self._terms[-3:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from rag.parts import Parts
 from rag.protocols import SpannedEncoder
 from rag.types import Bits, Chunk, Floats, Passage, Question, Quote, Reply
 
+# The first line of an item of a numbered list.
+_STEP = re.compile(r"\d{1,3}[.)] ")
 NOTICE = "Quoted from the documents; no language model wrote this."
 
 
@@ -113,17 +116,25 @@ def _repeats(unit: Unit, said: Unit) -> bool:
 
 
 def _together(chosen: Sequence[Unit]) -> list[tuple[Unit, tuple[str, ...]]]:
-    """What stands under one heading row, term or announcement, under one: it is not said twice."""
+    """What stands under one heading row, term or announcement, under one, which is not said twice, and in
+    the document's order; so are the items of a numbered list."""
     left, shown = list(chosen), list[tuple[Unit, tuple[str, ...]]]()
     while left:
         first = left.pop(0)
-        shown.append((first, first.lines))
-        head = first.lines[0]
-        if len(first.lines) > 1:
-            same = [unit for unit in left if unit.passage == first.passage and unit.lines[0] == head]
-            shown += [(unit, unit.lines[1:]) for unit in same if len(unit.lines) > 1]
-            left = [unit for unit in left if unit not in same]
+        same = [unit for unit in left if _stand_together(first, unit)]
+        left = [unit for unit in left if unit not in same]
+        under = len(first.lines) > 1
+        for at, unit in enumerate(sorted([first, *same], key=lambda unit: unit.start)):
+            shown.append((unit, unit.lines[1:] if at and under else unit.lines))
     return shown
+
+
+def _stand_together(first: Unit, unit: Unit) -> bool:
+    if unit.passage != first.passage:
+        return False
+    if len(first.lines) > 1:
+        return len(unit.lines) > 1 and unit.lines[0] == first.lines[0]
+    return bool(_STEP.match(first.lines[0]) and _STEP.match(unit.lines[0]))
 
 
 def _marked(unit: Unit, lines: Sequence[str]) -> list[str]:

@@ -28,6 +28,7 @@ def cut(text: str) -> list[str]:
         ("one line\nwrapped in two. Next.", ["one line\nwrapped in two.", "Next."]),
         ("A paragraph\n\nand another", ["A paragraph", "and another"]),
         ("关闭圆顶。然后离开。", ["关闭圆顶。", "然后离开。"]),
+        ("Use ${a . . .} here. Then go.", ["Use ${a . . .} here.", "Then go."]),
         ("no end", ["no end"]),
         ("", []),
         (" … \n\n---\n", []),

@@ -161,3 +161,38 @@ def test_documents_that_say_the_same_or_of_other_things_do_not_disagree(parts: P
     for second in (OLD, other):
         text = answer([passage(0.9, OLD, "a.md"), passage(0.8, second, "b.md", rank=2)], parts)
         assert DISAGREE not in text
+
+
+@pytest.mark.parametrize(
+    ("term", "shown"),
+    [
+        ("9.3.1", [("9.3.1 Scripts are encouraged.",), ("Units are better.",)]),
+        ("12", [("12 Scripts are encouraged.",), ("12", "Units are better.")]),
+        ("`-x`", [("-x", "Scripts are encouraged."), ("-x", "Units are better.")]),
+    ],
+)
+def test_a_number_that_is_defined_is_no_line_of_its_own(term: str, shown: list[tuple[str, ...]]) -> None:
+    text = f"- **{term}**\n\n  Scripts are encouraged. Units are better.\n"
+    assert [unit.lines for unit in of(text)] == shown
+
+
+STEPS = """\
+2. The operator closes the dome when the wind is above 16 m/s.
+3. The dome is closed.
+4. When the wind is low, the dome may open.
+"""
+TABLE = """\
+| dome | closed for wind |
+|---|---|
+| small | when the wind is high |
+| large | when wind closes the dome |
+"""
+
+
+@pytest.mark.parametrize("text", [STEPS, TABLE])
+def test_steps_and_rows_are_shown_in_the_documents_order(text: str, parts: Parts) -> None:
+    lines = [line.split(" [")[0] for line in answer([passage(0.9, text, "a.md")], parts).splitlines()]
+    shown = [line.replace("| ", "").strip(" |") for line in text.splitlines() if "---" not in line]
+    places = [shown.index(line.replace("| ", "").strip(" |")) for line in lines]
+    assert len(places) > 1
+    assert places == sorted(places)
