@@ -23,7 +23,7 @@ else:
 
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
-Markup = Literal["markdown", "text"]
+Markup = Literal["markdown", "asciidoc", "text"]
 
 
 # --- what is indexed -----------------------------------------------------------------------

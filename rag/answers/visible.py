@@ -36,6 +36,9 @@ _ROW = re.compile(r"[ \t]*\|")
 
 _ITEM = re.compile(r"([ \t]*)(?:[-*+•]|\.{1,3}|(\d{1,3})[.)])[ \t]+(?=\S)")
 _TERM = re.compile(r"[ \t]*(\S.*?):{2,3}[ \t]*$")
+# AsciiDoc: a term with its definition in its line; and what is said of a block, and shown by nobody.
+_DEFINED = re.compile(r"[ \t]*\S[^\n]*?:{2,3}[ \t]+\S")
+_OF_THE_BLOCK_BELOW = re.compile(r"\[\[[\w-]+\]\][ \t]*$|\[(?:verse|quote|source|options?|cols)\b.*\][ \t]*$")
 _UNDERLINE = re.compile(r"([-=~^+])\1{2,}[ \t]*$")
 _TITLE = re.compile(r"(?:={1,5}|#{1,6})[ \t]+\S")
 # AsciiDoc joins the paragraphs of an item by a plus.
@@ -66,8 +69,9 @@ def visible(text: str, markup: Markup, lead: str = "") -> str:
 def blocks(text: str, markup: Markup, lead: str = "") -> list[Block]:
     """In order. `lead` stands further above, at places below zero; without it, what begins within a code
     block or a table, as a cut piece may, is read as what it is."""
-    if markup == "text":
-        return [_moved(block, len(lead)) for block in _Plain(lead + text).blocks()]
+    if markup != "markdown":
+        found = _Plain(lead + text, markup == "asciidoc").blocks()
+        return [_moved(block, len(lead)) for block in found]
     source, places = _without_indent(text)
     above = lead or _missing(source)
     return [
@@ -296,10 +300,11 @@ def _all_bold(children: Sequence[Token]) -> bool:
 
 class _Plain:
     """Blocks of a text without marks: by empty lines, bullets, and what AsciiDoc writes for terms, titles and
-    listings. All of it is visible, the marks too."""
+    listings. The marks are visible, too."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, asciidoc: bool = False) -> None:
         self._source = source
+        self._asciidoc = asciidoc
         ends = [end.end() for end in _LINE_END.finditer(source)]
         self._starts = [0, *ends, len(source)] if not ends or ends[-1] < len(source) else [0, *ends]
         self._count = len(self._starts) - 1
@@ -320,6 +325,12 @@ class _Plain:
                 number = line[: item.end()].strip() if item[2] else ""
                 level = 1 + len(item[1].expandtabs(4)) // 2
                 self._begin(self._starts[at] + item.end(), level, "item", number)
+            elif self._asciidoc and _DEFINED.match(line):
+                yield from self._block(at)
+                self._begin(self._starts[at], self._level or 1, "item")
+            elif self._asciidoc and _OF_THE_BLOCK_BELOW.match(line):
+                yield from self._block(at)
+                self._begin(self._starts[at + 1], self._level)
             elif line.strip() in _BETWEEN:
                 yield from self._block(at)
                 self._begin(

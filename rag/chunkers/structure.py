@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
+from rag.chunkers import asciidoc, tree
 from rag.chunkers.cutting import Cutter
 from rag.chunkers.headings import Outline, outline, titles
 from rag.chunkers.passages import Piece, heading_line, make_chunk, reading, with_title
-from rag.chunkers.tree import Block, blocks
+from rag.chunkers.tree import Block
 from rag.errors import ConfigError
 from rag.protocols import Ruler
 from rag.types import Chunk, Document
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 12
 # Raise it whenever the same document would be cut otherwise.
 _VERSION = 2
+_TREES = {"markdown": tree.blocks, "asciidoc": asciidoc.blocks}
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
 # Where two texts meet, some tokenizers need a token more than for both apart.
 _SPARE = (0, 2, 8)
@@ -74,10 +76,10 @@ class StructureChunker:
         return StructureChunker, (self._settings, self._budget, self._sizer)
 
     def chunk(self, document: Document) -> Sequence[Chunk]:
-        if document.markup == "markdown":
-            tree = blocks(document.text)
-            above = outline(titles(tree))
-            pieces = [p for p in self._cut(document, above, tree) if _says_something(document, p)]
+        if document.markup != "text":
+            parts = _TREES[document.markup](document.text)
+            above = outline(titles(parts))
+            pieces = [p for p in self._cut(document, above, parts) if _says_something(document, p)]
         else:
             above = outline(document.titles)
             pieces = [Piece(*span) for span in self._spans(document, above)]
@@ -92,7 +94,7 @@ class StructureChunker:
             for ordinal, piece in enumerate(pieces)
         ]
 
-    def _cut(self, document: Document, above: Outline, tree: Sequence[Block]) -> list[Piece]:
+    def _cut(self, document: Document, above: Outline, parts: Sequence[Block]) -> list[Piece]:
         def fits(piece: Piece) -> bool:
             return self._fits(self._reading(document, above, piece), self._budget)
 
@@ -107,7 +109,7 @@ class StructureChunker:
                     return joined
             return [*([(whole.start, start)] if whole.start < start else []), *spans]
 
-        return Cutter(document.text, fits, split).cut(tree)
+        return Cutter(document.text, fits, split).cut(parts)
 
     def _reading(self, document: Document, above: Outline, piece: Piece) -> str:
         text = document.text[piece.start : piece.end]

@@ -66,7 +66,7 @@ class _Reader:
 
     def document(self) -> tuple[Block, ...]:
         flat = self._parts(_nested(block_parser().parse(self._text)), 0, len(self._text))
-        return _sections(_definitions(flat, self._text))
+        return sections(_definitions(flat, self._text))
 
     def _parts(self, nodes: Sequence[_Node], start: int, end: int) -> tuple[Block, ...]:
         """Blocks that tile the span: each reaches to where the next one starts."""
@@ -232,7 +232,7 @@ def _is_line(block: Block, text: str) -> bool:
     return not _LINE_END.search(text[block.start : block.end])
 
 
-def _sections(flat: Sequence[Block]) -> tuple[Block, ...]:
+def sections(flat: Sequence[Block]) -> tuple[Block, ...]:
     """A heading and all up to the next one of its level or above."""
     made: list[Block] = []
     at = 0
@@ -245,7 +245,7 @@ def _sections(flat: Sequence[Block]) -> tuple[Block, ...]:
         until = at + 1
         while until < len(flat) and not (flat[until].form == "heading" and flat[until].level <= level):
             until += 1
-        parts = (flat[at], *_sections(flat[at + 1 : until]))
+        parts = (flat[at], *sections(flat[at + 1 : until]))
         made.append(Block("section", flat[at].start, parts[-1].end, parts, name=flat[at].name, level=level))
         at = until
     return tuple(made)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from rag.loaders import csv, docx, epub, html, json, jsonl, markdown, pdf, plain, pptx, rst, xlsx
+from rag.loaders import asciidoc, csv, docx, epub, html, json, jsonl, markdown, pdf, plain, pptx, rst, xlsx
 from rag.loaders.budget import Budget
 from rag.loaders.opening import OUTSIDE, read_file
 from rag.loaders.raw import LoadFunction, RawFile, document_id
@@ -49,6 +49,7 @@ _KINDS: tuple[tuple[LoadFunction, str], ...] = (
     (markdown.load, ".md .markdown"),
     (html.load, ".html .htm .xhtml"),
     (rst.load, ".rst"),
+    (asciidoc.load, ".adoc .asciidoc .asc"),
     (pdf.load, ".pdf"),
     (docx.load, ".docx .docm"),
     (pptx.load, ".pptx .pptm"),

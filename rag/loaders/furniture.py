@@ -43,6 +43,8 @@ _LONGEST_LINE = 240
 _LONGEST_ROW = 400
 _LEAST_LINKS = 8
 _LEAST_MENU = 2
+_NO_TRAIL = ["pre", "code", "a"]
+_ENTRIES = words("li dd dt td th blockquote")
 _ARROW = re.compile(r"^\s*[>»›]\s|\s[>»›]\s*$")
 _CRUMBS = re.compile(r"[^>»›]{1,60}(?: [>»›] [^>»›]{1,60}){2,}")
 _LAST_BLOCKS = words("div p address small section article main hr br table")
@@ -117,7 +119,7 @@ def _text(tag: Tag) -> str:
 def _rows(soup: BeautifulSoup) -> Iterator[Tag]:
     """Prev, Up, Next: the largest short block that says nothing beside its links. And breadcrumbs."""
     ways = (link for link in soup.find_all("a") if _is_way(_spoken(link)))
-    crumbs = (arrow for arrow in soup.find_all(string=_ARROW) if arrow.find_parent(["pre", "code"]) is None)
+    crumbs = (arrow for arrow in soup.find_all(string=_ARROW) if arrow.find_parent(_NO_TRAIL) is None)
     for start, is_one in [*((way, _is_row) for way in ways), *((crumb, _is_trail) for crumb in crumbs)]:
         row = None
         for above in start.parents:
@@ -130,7 +132,12 @@ def _rows(soup: BeautifulSoup) -> Iterator[Tag]:
 
 
 def _is_trail(tag: Tag) -> bool:
-    return len(tag.find_all("a")) > 1 and _CRUMBS.fullmatch(_spoken(tag)) is not None
+    """Of links, with arrows between them; a page that consists of it says it."""
+    if tag.name in _ENTRIES or len(tag.find_all("a")) < 2 or not _CRUMBS.fullmatch(_spoken(tag)):
+        return False
+    *between, _ = [s for s in tag.find_all(string=True) if s.find_parent("a") is None]
+    is_all = _spoken([*tag.parents][-1]) == _spoken(tag)
+    return not is_all and not any(char.isalnum() for s in between for char in s)
 
 
 def _is_row(tag: Tag) -> bool:

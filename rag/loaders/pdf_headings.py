@@ -23,7 +23,8 @@ _LEVELS = 6
 def headings(lines: Sequence[Placed], outline: Outline, usual: Usual) -> dict[int, Heading]:
     """By the place of their first line."""
     found = dict(_outlined(lines, outline))
-    large = {at: count for at, count in _large(lines, usual) if not _touches(found, at, count)}
+    taken = {line for at, heading in found.items() for line in range(at, at + heading.lines)}
+    large = {at: count for at, count in _large(lines, usual) if taken.isdisjoint(range(at, at + count))}
     levels = _levels(lines, found, large)
     for at, count in large.items():
         title = " ".join(placed.line.text for placed in lines[at : at + count])
@@ -88,10 +89,6 @@ def _style(placed: Placed, usual: Usual) -> tuple[float, int, bool]:
     line = placed.line
     large = line.size >= _LARGER * usual.size and not line.mono and len(line.text) <= _LONGEST
     return line.size, placed.page, large and any(map(str.isalpha, line.text))
-
-
-def _touches(found: Mapping[int, Heading], at: int, count: int) -> bool:
-    return any(first < at + count and at < first + heading.lines for first, heading in found.items())
 
 
 def _levels(
