@@ -1,10 +1,10 @@
-"""Text as it is: notes, logs, source code."""
+"""Text as it is: notes, logs, source code. Manual pages have many suffixes: their first lines tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rag.loaders import asciidoc
+from rag.loaders import asciidoc, man
 from rag.loaders.raw import RawFile
 from rag.types import Document
 
@@ -13,7 +13,10 @@ _MAY_BE_ASCIIDOC = (".txt", ".text")
 
 
 def load(file: RawFile) -> Iterable[Document]:
-    if file.suffix in _MAY_BE_ASCIIDOC and asciidoc.is_asciidoc(file.text()):
+    text = file.text()
+    if man.is_page(text):
+        yield from man.load(file)
+    elif file.suffix in _MAY_BE_ASCIIDOC and asciidoc.is_asciidoc(text):
         yield from asciidoc.load(file)
     else:
-        yield file.document(file.text())
+        yield file.document(text)
