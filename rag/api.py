@@ -161,10 +161,12 @@ class Rag:
 
     def remove(self, *sources: str, everything: bool = False) -> list[str]:
         """Takes documents, files or folders out of the index; all documents only with `everything`."""
+        self.assembly.existing_index()
         return self.assembly.ingestor.remove(sources, everything)
 
     def would_remove(self, *sources: str, everything: bool = False) -> list[str]:
         """What `remove` would take out."""
+        self.assembly.existing_index()
         return self.assembly.ingestor.would_remove(sources, everything)
 
     def would_prune(self, *paths: str | Path) -> list[str]:
@@ -172,11 +174,12 @@ class Rag:
         return self.assembly.ingestor.would_prune([Path(path) for path in paths])
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
+        self.assembly.existing_index()
         return self.assembly.ingestor.telling(progress).rebuild(embed)
 
     def backup(self, path: str | Path) -> Backup:
         """The catalog and the feedback, of one moment, in one file. All else can be made from it."""
-        return back_up(self.assembly.index.catalog, self.feedback_file, Path(path))
+        return back_up(self.assembly.existing_index().catalog, self.feedback_file, Path(path))
 
     def restore(self, path: str | Path, *, replace: bool = False, progress: Progress = silent) -> int:
         """An index from a backup: its catalog is put in place, and Chroma and BM25 are filled from it."""
@@ -185,7 +188,7 @@ class Rag:
 
     def documents(self) -> list[str]:
         """The source of each document in the index."""
-        return [source for source, _ in self.assembly.index.catalog.sources()]
+        return [source for source, _ in self.assembly.existing_index().catalog.sources()]
 
     def status(self) -> Status:
         return read_status(self.assembly)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, cast
 
 from rag.answers.reader import Reader
 from rag.calibration import Calibration
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.errors import StoreError
+from rag.index.catalog import CATALOG
 from rag.index.fingerprint import fingerprint
 from rag.index.index import Index
 from rag.ingest import Ingestor
@@ -46,6 +49,12 @@ class Assembly:
     @cached_property
     def index(self) -> Index:
         return Index(self.settings.store.path, self.settings.store.build())
+
+    def existing_index(self) -> Index:
+        """The index, where one was made: none is made by looking for it."""
+        if "index" not in self.__dict__:
+            _require(self.settings.store.path)
+        return self.index
 
     def close(self) -> None:
         """Lets go of the index's files, if they were opened."""
@@ -104,9 +113,10 @@ class Assembly:
 
     def _opened_index(self) -> Index:
         """A store takes as long to import and to open as a local model to load: side by side."""
+        index = self.existing_index()
         with ThreadPoolExecutor(1) as threads:
             loading = threads.submit(lambda: self.embedder.load())
-            self.index.current()
+            index.current()
             loading.result()
         self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
@@ -156,3 +166,22 @@ class Assembly:
     def _later(self, part: str) -> Callable[[], Any]:
         """Builds the part when it is first called for."""
         return partial(attrgetter(part), self)
+
+
+def _require(folder: Path) -> None:
+    if (folder / CATALOG).exists():
+        return
+    if (folder / "lexical").exists():
+        raise StoreError(
+            f"the catalog of the index in {folder} is gone: `rag restore FILE` brings back a backup, "
+            "`rag ingest FOLDER` makes it anew"
+        )
+    raise StoreError(f"there is no index in {folder}{_above(folder)}: `rag ingest FOLDER` makes one")
+
+
+def _above(folder: Path) -> str:
+    """A command that runs in a folder of the project does not see the index at its top."""
+    if folder.is_absolute():
+        return ""
+    found = next((up / folder for up in Path.cwd().parents if (up / folder / CATALOG).exists()), None)
+    return f", but one in {found}, to be used by RAG_STORE__PATH={found}" if found else ""

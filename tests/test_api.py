@@ -130,7 +130,8 @@ def test_settings_that_do_not_fit_the_index_are_refused_when_it_is_opened(
 
 def test_what_is_ingested_and_removed_shows_in_the_next_answer(tmp_path: Path) -> None:
     rag = Rag(Settings(store={"path": tmp_path / "index"}))  # type: ignore[arg-type]  # pydantic validates
-    assert not rag.ask("Where is the spare fuse kept?").found
+    with pytest.raises(StoreError, match="there is no index"):
+        rag.ask("Where is the spare fuse kept?")
     document = tmp_path / "fuses.md"
     document.write_text("# Fuses\n\nThe spare fuse is kept in the red drawer under the console.\n")
     report = rag.ingest(document)

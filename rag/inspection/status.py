@@ -25,7 +25,7 @@ class Status:
 def read_status(parts: Assembly) -> Status:
     """Reads the catalog alone: no model, no vectors."""
     folder = parts.settings.store.path
-    catalog = parts.index.catalog
+    catalog = parts.existing_index().catalog
     documents, chunks = catalog.counts()
     return Status(
         path=str(folder),

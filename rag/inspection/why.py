@@ -27,7 +27,7 @@ class Absence:
 
 
 def explain_absence(parts: Assembly, text: str, source: str) -> Absence:
-    chunks = _chunks(parts.index, source)
+    chunks = _chunks(parts.existing_index(), source)
     question = parts.pipeline.encode(text)
     searched = parts.pipeline.find(question)
     found = parts.pipeline.read(searched)

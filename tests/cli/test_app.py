@@ -52,9 +52,9 @@ COMMANDS = {
     ],
 )
 def test_a_clear_error_is_one_line_or_one_document_and_exit_code_1(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], kind: str
+    run: Run, notes: Path, arguments: list[str], kind: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    run("ingest", notes)
     done = run(*arguments, "--json")
     assert (done.code, done.err, done.out.count("\n")) == (1, "", 1)
     assert set(done.json) == {"error"}

@@ -128,15 +128,6 @@ def test_ask_says_in_words_that_there_is_no_answer(run: Run, config: Path) -> No
     assert "The documents do not answer this question." in run("ask", GIBBERISH, "--config", config).out
 
 
-def test_asking_before_anything_was_ingested_says_so(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    done = run("ask", QUESTION)
-    assert done.code == 3
-    assert "`rag status` shows what the index holds" in done.out
-
-
 def test_why_tells_the_stage_and_the_reason(run: Run, config: Path) -> None:
     sources = run("status", "--sources", "--config", config, "--json").json["sources"]
     tracker = next(source for source in sources if source.endswith("resetting-the-tracker.md"))

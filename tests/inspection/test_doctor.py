@@ -94,5 +94,7 @@ def test_the_status_counts_what_is_there(handbook_settings: Settings) -> None:
 
 
 def test_the_status_of_an_empty_index_is_zero(tmp_path: Path) -> None:
-    status = Rag(Settings(store={"path": tmp_path / "new"})).status()  # type: ignore[arg-type]  # pydantic validates
+    rag = Rag(Settings(store={"path": tmp_path / "new"}))  # type: ignore[arg-type]  # pydantic validates
+    rag.name_sources_from(tmp_path)
+    status = rag.status()
     assert (status.documents, status.chunks, status.fingerprint) == (0, 0, None)
