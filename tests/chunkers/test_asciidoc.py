@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.fakes import WordEmbedder
 from support.loader_samples import document
 
 from rag.answers.visible import blocks as visible_blocks
 from rag.chunkers import asciidoc
+from rag.chunkers.structure import StructureSettings
 from rag.chunkers.tree import Block
+from rag.types import Document
 
 OPTIONS = """\
 tool(1)
@@ -149,4 +154,32 @@ def test_many_marks_take_no_time() -> None:
         "* x\n** y\n",
         "a::\n",
     ):
-        asciidoc.blocks(hostile * (40_000 // len(hostile)))
+        asciidoc.blocks(hostile * (15_000 // len(hostile)))
+
+
+WORDS = st.lists(
+    st.sampled_from(["dome", "a_b", "--all", "count(*)", "1.", "::", "wind:"]), min_size=1, max_size=25
+)
+TEXT = WORDS.map(" ".join)
+ENTRY = st.tuples(
+    st.sampled_from(["::", ":::", ";;"]), st.integers(0, 99), TEXT, st.lists(TEXT, max_size=2)
+).map(lambda made: f"term{made[1]}{made[0]}\n\t{made[2]}\n" + "".join(f"+\n{text}\n" for text in made[3]))
+OTHER = st.one_of(
+    TEXT.map(lambda text: f"{text}\n"),
+    TEXT.map(lambda text: f"* {text}\n"),
+    st.lists(TEXT, min_size=1, max_size=12).map(lambda lines: "----\n" + "\n".join(lines) + "\n----\n"),
+    TEXT.map(lambda text: f"== {text}\n"),
+)
+SOURCES = st.lists(st.one_of(ENTRY, ENTRY, OTHER), min_size=1, max_size=12).map("\n".join)
+
+
+@settings(max_examples=25, deadline=None)
+@given(text=SOURCES, tokens=st.sampled_from([24, 48]))
+def test_of_any_text_nothing_is_lost_and_no_definition_is_without_its_term(text: str, tokens: int) -> None:
+    chunker = StructureSettings(tokens=tokens).build(WordEmbedder())
+    chunks = chunker.chunk(Document("d", text, "d.adoc", {}, "asciidoc"))
+    assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(text.split())
+    for chunk in chunks:
+        assert text[chunk.start : chunk.end] == chunk.text
+        parts = (part for _, part in flat(asciidoc.blocks(text)) if part.form == "definition")
+        assert {part.name for part in parts if part.start < chunk.start < part.end} <= set(chunk.headings)

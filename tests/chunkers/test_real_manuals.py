@@ -19,6 +19,9 @@ from rag.types import Document
 SETS = Path.home() / ".cache" / "rag-manuals" / "sets"
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
 
+# The last line of a passage must be no term: its definition would stand in the next one.
+_TERM = re.compile(r"^\S.*[^:]:::?$")
+
 pytestmark = pytest.mark.slow  # megabytes of manuals
 
 
@@ -48,10 +51,25 @@ def test_passages_hold_every_word_and_none_is_orphaned(
         for chunk in chunks:
             assert document.text[chunk.start : chunk.end] == chunk.text
             assert not _FENCE.fullmatch(chunk.text)
+            assert chunk.markup != "asciidoc" or not _TERM.search(chunk.text.rstrip().split("\n")[-1])
             if document.markup == "markdown":
                 assert not re.match(r"\s*:\s", chunk.text)
                 if re.match(r"\s*\|", chunk.text):
                     assert re.search(r"\|( ?-+ ?\|)+", chunk.lead + chunk.text)
+
+
+def test_what_a_pdf_shows_its_markdown_or_its_furniture_shows() -> None:
+    import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+
+    (path,) = files("bash")
+    (found,) = documents("bash")
+    with pypdfium2.PdfDocument(path) as pdf:
+        shown = [page.get_textpage().get_text_range() for page in pdf]
+    told = {*re.findall(r"\w+", visible(found.text))}
+    lines = [line for page in shown for line in re.sub("[\ufffe\x02](?:\r?\n)?", "", page).split("\n")]
+    lost = [line for line in lines if not {*re.findall(r"\w+", line)} <= told]
+    # Words broken at the end of a line are joined; heads and contents say what is said elsewhere.
+    assert len(lost) <= 2 * len(shown) + found.furniture
 
 
 @pytest.mark.parametrize("name", ["policy", "sqlite"])
