@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rag.loaders import formatted
 from rag.loaders.decoding import normalise
 from rag.loaders.inline import Run, as_markdown, spaced
 from rag.loaders.rows import is_header
@@ -139,6 +140,8 @@ class _Writer:
         if not text.strip():
             return []
         text = text.translate({ord(_OPEN): None, ord(_CLOSE): None, 0xAD: None})
+        if formatted.is_page(text):
+            return [self._taken() + formatted.as_markdown(text)]
         fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
         return [f"{self._taken()}{fence}\n{text}\n{fence}"]
 

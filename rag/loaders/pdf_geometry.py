@@ -168,7 +168,7 @@ def is_bullet(placed: Placed, below: Placed | None, before: float | None) -> boo
     """A bullet with its text beside it; a dash or number only where it is set as one. `before`: the indent of
     the item before it."""
     words = placed.line.words
-    if len(words) < 2:
+    if len(words) < 2 or words[0].mono:  # a name of one letter
         return False
     if _SIGN.match(words[0].text):
         return True

@@ -105,9 +105,12 @@ class _Writer:
         self._flush()
         while self.containers and placed.x < self.containers[-1].body - 2 * ALIGNED:
             self.containers.pop()
+        if self._is_item(at):
+            self.paragraph = [self._item(placed)]
+            return at + 1
         if (after := self._definition(at)) > at:
             return after
-        self.paragraph = [self._item(placed) if self._is_item(at) else placed]
+        self.paragraph = [placed]
         return at + 1
 
     def _is_new(self, at: int) -> bool:

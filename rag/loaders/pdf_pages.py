@@ -43,7 +43,7 @@ def without_furniture(pages: Sequence[Sequence[Line]]) -> Pages:
         for edge in (0, -1):
             left_out += _take_edges(kept, edge)
     left_out += _take_contents(kept)
-    return Pages(tuple(_joined(kept)), tuple(left_out))
+    return Pages(tuple(join_broken(kept)), tuple(left_out))
 
 
 def _take_edges(pages: Sequence[list[Line]], edge: int) -> list[str]:
@@ -106,7 +106,7 @@ def _is_leader(line: Line, dotted: int) -> bool:
     return dotted >= _LEAST_LEADERS and _LEADERS.search(line.text[-_END:]) is not None
 
 
-def _joined(pages: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, ...]]:
+def join_broken(pages: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, ...]]:
     """A word broken at the end of a line is one where the document has it whole elsewhere."""
     known = {word for page in pages for line in page for word in _GOES_ON.findall(line.text)}
     for page in pages:
@@ -116,10 +116,16 @@ def _joined(pages: Sequence[Sequence[Line]]) -> Iterator[tuple[Line, ...]]:
             below = _GOES_ON.match(line.text)
             if above and below and above[1] + below[0] in known:
                 made[-1] = _ending_in(made[-1], line)
-                line = line.from_word(1)
+                line = _without_first(line)
             if line.words:
                 made.append(line)
         yield tuple(made)
+
+
+def _without_first(line: Line) -> Line:
+    """The rest of it, from where it begins."""
+    left = line.from_word(1)
+    return replace(left, words=(replace(left.words[0], x=line.x), *left.words[1:])) if left.words else left
 
 
 def _ending_in(line: Line, below: Line) -> Line:

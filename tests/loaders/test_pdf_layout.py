@@ -185,3 +185,16 @@ def test_marks_in_a_pdf_are_its_own_words() -> None:
     sheet.lines(["# no heading", "* no list, *no stress*, <b>", "a_name and __init__ | a bar"])
     shown = visible(sheet.read()).replace("\n", " ")
     assert shown == "# no heading * no list, *no stress*, <b> a_name and __init__ | a bar"
+
+
+def test_numbers_that_hang_are_a_list_and_a_name_of_one_letter_is_a_term() -> None:
+    sheet = Sheet()
+    for number in ("1.", "2."):
+        sheet.line(number, down=20)
+        sheet.beside("Turn the key to the right, and", LEFT + STEP)
+        sheet.line("wait for the light.", LEFT + STEP)
+    sheet.define("*", "Stands for all of them, if", "there are any.")
+    sheet.define("@", "Stands for each of them, as", "a word of its own.")
+    told = sheet.read()
+    assert told.startswith("1. Turn the key to the right, and\n   wait for the light.\n\n2. Turn")
+    assert "- **`*`**\n\n  Stands for all" in told
