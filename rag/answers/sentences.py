@@ -26,6 +26,9 @@ _ABBREVIATIONS = """
 _NEVER_LAST = frozenset(_ABBREVIATIONS.split())
 _BEFORE_NUMBERS = frozenset(("no", "nos", "p", "sec", "ch", "art", "abs"))
 _OFTEN_LAST = frozenset(("a.m", "p.m"))
+# Dots that lead from what is named to what is said of it, in a line of its own.
+_LEADERS = (" ....", ".....", ". . . .")
+_LEADER = 4
 _NEVER_FIRST = frozenset(".,;:!?…)]}")
 _LONGEST_WORD = 40
 
@@ -40,7 +43,7 @@ def _blocks(text: str) -> Iterator[Span]:
     """Stretches in which a line break is only a wrap: paragraphs, list items, rows, headings."""
     start = end = offset = 0
     for line in text.splitlines(keepends=True):
-        alone = _ALONE.match(line) is not None
+        alone = _ALONE.match(line) is not None or any(dots in line for dots in _LEADERS)
         bullet = _BULLET.match(line)
         if alone or bullet or not line.strip():
             yield start, end
@@ -65,7 +68,7 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool
     following = _NEXT.match(text, stop.end(), end)
     if following is None or stop[0][0] in "。！？":
         return True
-    if following[1].islower() or following[1] in _NEVER_FIRST:
+    if len(stop[0]) >= _LEADER or following[1].islower() or following[1] in _NEVER_FIRST:
         return False
     return stop[0][0] != "." or not _is_abbreviation(_word_before(text, start, stop.start()), following[1])
 

@@ -28,6 +28,16 @@ def cut(text: str) -> list[str]:
         ("one line\nwrapped in two. Next.", ["one line\nwrapped in two.", "Next."]),
         ("A paragraph\n\nand another", ["A paragraph", "and another"]),
         ("关闭圆顶。然后离开。", ["关闭圆顶。", "然后离开。"]),
+        (
+            "Speeds from June:\n  Day ........ 50 km/h\n  Night, in snow ..... 30 km/h\nThey hold. Go on.",
+            [
+                "Speeds from June:",
+                "Day ........ 50 km/h",
+                "Night, in snow ..... 30 km/h",
+                "They hold.",
+                "Go on.",
+            ],
+        ),
         ("Use ${a . . .} here. Then go.", ["Use ${a . . .} here.", "Then go."]),
         ("no end", ["no end"]),
         ("", []),
