@@ -10,6 +10,7 @@ class ManualSet:
     """`version` is the one for which the questions were written; of `folder`, the files named are taken.
 
     `fits`: its questions are there to fit confidence on, so no measure may count them.
+    `kept`: they are all of the held half, and asked only where the set is named.
     """
 
     name: str
@@ -19,6 +20,7 @@ class ManualSet:
     files: tuple[str, ...]
     form: str
     fits: bool = False
+    kept: bool = False
 
 
 def named(stems: str, suffix: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from manuals.check import missing_facts
 from manuals.figures import figures, table
 from manuals.manual_set import ManualSet
 from manuals.questions import ManualQuestion, read_questions
-from manuals.sets import lay_out
+from manuals.sets import Unavailable, lay_out
 
 ROOT = Path(__file__).parent.parent.parent
 _UNSEEN_HALF = "held questions are counted, not looked at: --show goes with --half work"
@@ -73,12 +73,20 @@ def _collections(sets: Sequence[ManualSet], options: argparse.Namespace) -> Iter
             print(
                 f"{manual.name}: the documents no longer say it: {', '.join(sorted(lost))}", file=sys.stderr
             )
-        chosen = (q for q in read_questions(manual) if q.half == options.half and q.id not in lost)
-        yield Collection(manual.name, folder, tuple(chosen))
+        yield Collection(manual.name, folder, of_half(manual, options.half, lost))
     if not options.set:
         yield _handbook()
     for folder in options.data:
         yield _beir(folder)
+
+
+def of_half(manual: ManualSet, half: str, lost: frozenset[str]) -> tuple[ManualQuestion, ...]:
+    chosen = tuple(q for q in read_questions(manual) if q.half == half and q.id not in lost)
+    if not chosen:
+        raise Unavailable(
+            f"{manual.name}: none of its questions is of the half {half!r}, give another --half"
+        )
+    return chosen
 
 
 def _handbook() -> Collection:

@@ -37,6 +37,12 @@ def test_what_confidence_is_fitted_on_is_not_measured() -> None:
         assert all((q.half == FIT) is manual.fits for q in read_questions(manual))
 
 
+def test_what_is_kept_for_the_end_has_no_question_to_look_at() -> None:
+    kept = [manual for manual in SETS if manual.kept]
+    assert {manual.name for manual in kept} == {"gimp", "dovecot"}
+    assert all(question.half == "held" for manual in kept for question in read_questions(manual))
+
+
 @pytest.mark.parametrize("manual", MEASURED, ids=lambda manual: manual.name)
 @pytest.mark.parametrize("answerable", [True, False])
 def test_the_halves_follow_from_the_ids(manual: ManualSet, answerable: bool) -> None:

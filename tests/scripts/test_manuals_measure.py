@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from manuals.asking import Collection, Outcome, ask_all
 from manuals.figures import calibration_error, figures, refused_at, sureness, table
-from manuals.measure import failure
+from manuals.measure import failure, of_half
 from manuals.questions import ManualQuestion
 from manuals.quotes import misquoted, readings
+from manuals.sets import Unavailable, find_set
 from manuals.visible import read_visible
 
 DOCUMENT = """# Limits
@@ -164,3 +165,10 @@ def test_a_failure_is_shown_with_its_fact_and_a_success_is_not() -> None:
     assert list(failure(RIGHT)) == []
     assert any("10 MB" in line for line in failure(replace(RIGHT, right=False, text="It is large. [1]")))
     assert any("How wide?" in line for line in failure(FALSE))
+
+
+def test_a_set_that_is_kept_for_the_end_has_nothing_for_the_working_half() -> None:
+    kept = find_set("gimp")
+    with pytest.raises(Unavailable, match="gimp: none of its questions is of the half 'work'"):
+        of_half(kept, "work", frozenset())
+    assert len(of_half(kept, "held", frozenset({"gimp-01"}))) == 62 + 31 - 1
