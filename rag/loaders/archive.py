@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from io import BytesIO
 from xml.etree.ElementTree import Element
 
@@ -24,15 +25,23 @@ def open_archive(file: RawFile, max_bytes: int) -> zipfile.ZipFile:
     entries = archive.infolist()
     if any(entry.flag_bits & 1 for entry in entries):
         raise Unreadable("encrypted")
-    size = sum(entry.file_size for entry in entries)
-    if size > max_bytes:
-        raise Unreadable(f"too large once unpacked: {size:,} bytes, and {max_bytes:,} are allowed")
+    _check_size(entries, max_bytes)
     return archive
 
 
-def office_properties(file: RawFile) -> dict[str, object]:
-    """Title and author of an Office file that is safe to unpack."""
+def _check_size(entries: Iterable[zipfile.ZipInfo], max_bytes: int) -> None:
+    size = sum(entry.file_size for entry in entries)
+    if size > max_bytes:
+        raise Unreadable(f"too large once unpacked: {size:,} bytes, and {max_bytes:,} are allowed")
+
+
+def office_properties(file: RawFile, streamed: bool = False) -> dict[str, object]:
+    """Title and author of an Office file that is safe to unpack. What is not streamed is read as one tree."""
     with open_archive(file, _OFFICE_RATIO * file.max_bytes) as archive:
+        if not streamed:
+            _check_size(
+                [entry for entry in archive.infolist() if entry.filename.endswith(".xml")], file.max_bytes
+            )
         if "docProps/core.xml" not in archive.namelist():
             return {}
         return properties(parse_xml(archive.read("docProps/core.xml")))

@@ -51,6 +51,7 @@ _LAST_BLOCKS = words("div p address small section article main hr br table")
 _WHOLE = words("body main article html [document]")
 _INLINE = words("a span b i em strong small code tt sup font")
 _MOSTLY = 0.9
+_PILCROWS = ("¶", "§", "🔗")
 
 
 def take_out(soup: BeautifulSoup) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ def _is_silent(tag: Tag) -> bool:
 
 
 def _is_pilcrow(tag: Tag) -> bool:
-    return "headerlink" in classes(tag) or tag.get_text(strip=True) in ("¶", "§", "🔗")
+    return "headerlink" in classes(tag) or (not _is_long(tag) and tag.get_text(strip=True) in _PILCROWS)
 
 
 def _remove(tags: Iterable[Tag]) -> list[str]:
@@ -118,12 +119,12 @@ def _text(tag: Tag) -> str:
 
 def _rows(soup: BeautifulSoup) -> Iterator[Tag]:
     """Prev, Up, Next: the largest short block that says nothing beside its links. And breadcrumbs."""
-    ways = (link for link in soup.find_all("a") if _is_way(_spoken(link)))
+    ways = (link for link in soup.find_all("a") if not _is_long(link) and _is_way(_spoken(link)))
     crumbs = (arrow for arrow in soup.find_all(string=_ARROW) if arrow.find_parent(_NO_TRAIL) is None)
     for start, is_one in [*((way, _is_row) for way in ways), *((crumb, _is_trail) for crumb in crumbs)]:
         row = None
         for above in start.parents:
-            if above.name in _WHOLE or len(_spoken(above)) > _LONGEST_ROW:
+            if above.name in _WHOLE or _is_long(above) or len(_spoken(above)) > _LONGEST_ROW:
                 break
             if above.name not in _INLINE and is_one(above):
                 row = above
@@ -131,12 +132,23 @@ def _rows(soup: BeautifulSoup) -> Iterator[Tag]:
             yield row
 
 
+def _is_long(tag: Tag) -> bool:
+    """Told by its beginning: a page may have thousands of links, each of them within all of it."""
+    size = 0
+    for text in tag.strings:
+        size += 1 + len(text.strip())
+        if size > 2 * _LONGEST_ROW:
+            return True
+    return False
+
+
 def _is_trail(tag: Tag) -> bool:
     """Of links, with arrows between them; a page that consists of it says it."""
     if tag.name in _ENTRIES or len(tag.find_all("a")) < 2 or not _CRUMBS.fullmatch(_spoken(tag)):
         return False
     *between, _ = [s for s in tag.find_all(string=True) if s.find_parent("a") is None]
-    is_all = _spoken([*tag.parents][-1]) == _spoken(tag)
+    page = [*tag.parents][-1]
+    is_all = not _is_long(page) and _spoken(page) == _spoken(tag)
     return not is_all and not any(char.isalnum() for s in between for char in s)
 
 

@@ -12,12 +12,14 @@ from rag.loaders.decoding import decode
 from rag.loaders.markdown import first_heading
 from rag.loaders.page import Anchors, write
 from rag.loaders.raw import RawFile
+from rag.loaders.unreadable import Unreadable
 from rag.types import Document
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([-\w]+)""", re.IGNORECASE)
+_DEEPEST = 400
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
 
 
@@ -49,12 +51,22 @@ def read(html: str) -> Page:
 
     # The line end tells BeautifulSoup that this is no file name, of which it would warn.
     soup = BeautifulSoup(_XML_DECLARATION.sub("", html) + "\n", "lxml")
+    _refuse_deep(soup)
     title = " ".join(soup.title.get_text().split()) if soup.title else ""
     left_out = furniture.take_out(soup)
     content = _content(soup)
     written = write(content)
     around = furniture.around(soup, content)
     return Page(title or first_heading(written.text), written.text, written.anchors, (*left_out, *around))
+
+
+def _refuse_deep(soup: BeautifulSoup) -> None:
+    """Tags that are never closed stand within each other: what looks into each of them would never end."""
+    depths = {id(soup): 0}
+    for tag in soup.find_all(True):
+        depth = depths[id(tag)] = depths[id(tag.parent)] + 1
+        if depth > _DEEPEST:
+            raise Unreadable("nested too deeply to be read")
 
 
 def _content(soup: BeautifulSoup) -> Tag:

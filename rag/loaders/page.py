@@ -275,7 +275,9 @@ class _Writer:
 
 def _is_block(tag: Tag) -> bool:
     """A link or span around blocks is one itself."""
-    return tag.name in _BLOCKS or (tag.name not in _CODE and tag.find(list(_BLOCKS)) is not None)
+    if tag.name in _BLOCKS or tag.name in _CODE:
+        return tag.name in _BLOCKS
+    return any(getattr(inside, "name", None) in _BLOCKS for inside in tag.descendants)
 
 
 def _item(marker: str, blocks: Sequence[str]) -> str:

@@ -24,12 +24,15 @@ _MESSAGE = re.compile(
 )
 _QUOTED = re.compile(r"<pre.*?</pre>", re.DOTALL)
 _UNRESOLVED = re.compile(r"<span class=\"problematic\"[^>]*>(.*?)</span>", re.DOTALL)
+# Of a text with a longer one docutils reads nothing: it is taken as it stands.
+_LONGEST_LINE = 10_000
 _SETTINGS = {
     "_disable_config": True,
     "doctitle_xform": False,
     "file_insertion_enabled": False,  # a document must not read other files
     "halt_level": 5,
     "initial_header_level": 1,
+    "line_length_limit": _LONGEST_LINE,
     "math_output": "LaTeX",
     "raw_enabled": False,
     "report_level": 3,
@@ -42,7 +45,11 @@ _SETTINGS = {
 
 
 def load(file: RawFile) -> Iterable[Document]:
-    page = read(_as_html(file.text()))
+    text = file.text()
+    if max(map(len, text.split("\n"))) > _LONGEST_LINE:
+        yield file.document(text)
+        return
+    page = read(_as_html(text))
     yield file.document(page.text, {"title": page.title}, markup="markdown", anchors=page.anchors)
 
 

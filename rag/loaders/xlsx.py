@@ -18,7 +18,7 @@ _MOST_ROWS = 1_048_576
 
 
 def load(file: RawFile) -> Iterable[Document]:
-    properties = office_properties(file)
+    properties = office_properties(file, streamed=True)
     text = "\n\n".join(_blocks(file.data))
     yield file.document(text, properties, markup="markdown")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.index.catalog import Catalog
+from rag.index.field_names import FieldNames
 from rag.index.rows import Entry, FileRecord
 from rag.loaders import LOADER_VERSION, LoaderSettings, Unreadable, read_file
 from rag.protocols import Chunker
@@ -52,6 +53,7 @@ class Readings:
         self._key = key
         self._roots = roots
         self._cutter = Cutter(loaders, chunker)
+        self._names = FieldNames(catalog)
         self._known = catalog.files()
         self._otherwise = catalog.files_cut_otherwise(self._cut)
 
@@ -88,7 +90,9 @@ class Readings:
                 unchanged += 1
             else:
                 seen.add(item.document.id)
-                yield New(self._entry(item, file), is_new=item.document.id not in before)
+                entry, left_out = self._names.within(self._entry(item, file))
+                skipped += left_out
+                yield New(entry, is_new=item.document.id not in before)
         if there and not seen:
             yield Read(file, skipped=tuple(map(_stays, skipped)))
             return
