@@ -13,7 +13,26 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from rag.loaders import asciidoc, csv, docx, epub, html, json, jsonl, markdown, pdf, plain, pptx, rst, xlsx
+from rag.loaders import (
+    asciidoc,
+    csv,
+    docx,
+    epub,
+    gzipped,
+    html,
+    ipynb,
+    json,
+    jsonl,
+    mail,
+    markdown,
+    odf,
+    pdf,
+    plain,
+    pptx,
+    rst,
+    subtitles,
+    xlsx,
+)
 from rag.loaders.budget import Budget
 from rag.loaders.opening import OUTSIDE, read_file
 from rag.loaders.raw import LoadFunction, RawFile, document_id
@@ -58,6 +77,13 @@ _KINDS: tuple[tuple[LoadFunction, str], ...] = (
     (json.load, ".json"),
     (jsonl.load, ".jsonl .ndjson"),
     (epub.load, ".epub"),
+    (ipynb.load, ".ipynb"),
+    (mail.load, ".eml"),
+    (mail.load_mbox, ".mbox"),
+    (odf.load_text, ".odt .ott"),
+    (odf.load_sheets, ".ods"),
+    (odf.load_slides, ".odp"),
+    (subtitles.load, ".srt .vtt"),
 )
 LOADERS = {suffix: load for load, suffixes in _KINDS for suffix in suffixes.split()}
 # Of these a small file takes a fraction of a second whatever is in it: tests/loaders/test_hostile_files.py.
@@ -82,7 +108,11 @@ class LoaderSettings(BaseModel):
 
 def is_quick(path: Path, size: int) -> bool:
     """Whether reading it cannot take long, nor much memory."""
-    return size <= _SMALL_BYTES and LOADERS.get(path.suffix.lower(), plain.load) in _QUICK
+    return (
+        size <= _SMALL_BYTES
+        and path.suffix.lower() != gzipped.SUFFIX
+        and LOADERS.get(path.suffix.lower(), plain.load) in _QUICK
+    )
 
 
 def load_file(path: Path, source: str, data: bytes, settings: LoaderSettings) -> list[Document | Skipped]:
@@ -90,6 +120,9 @@ def load_file(path: Path, source: str, data: bytes, settings: LoaderSettings) ->
     file = RawFile(path, source, data, settings.max_bytes, settings.budget)
     try:
         file.refuse_hopeless()
+        if file.suffix == gzipped.SUFFIX:
+            file = gzipped.unpacked(file)
+            file.refuse_hopeless()
         loaded = _with_text(_loader(file)(file)) or [Skipped(source, "empty")]
         return list(_told(source, [*loaded, *file.left_out]))
     except Unreadable as error:
