@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.utils import parsedate_to_datetime
 from itertools import islice
 
@@ -62,7 +62,7 @@ def _message(file: RawFile, data: bytes, part: str) -> Iterator[Document | Skipp
         yield Skipped(source, f"attached and not read: {', '.join(left_out[:5])}")
 
 
-def _attached(message: EmailMessage, body: EmailMessage | None) -> Iterator[EmailMessage]:
+def _attached(message: EmailMessage, body: MIMEPart | None) -> Iterator[MIMEPart]:
     """All parts that hold something, but for the body and what says the same in another form."""
     parts = list(islice(message.walk(), _MOST_PARTS + 1))
     if len(parts) > _MOST_PARTS:
@@ -74,11 +74,11 @@ def _attached(message: EmailMessage, body: EmailMessage | None) -> Iterator[Emai
             yield part
 
 
-def _is_body(part: EmailMessage) -> bool:
+def _is_body(part: MIMEPart) -> bool:
     return part.get_content_type() in ("text/plain", "text/html") and not part.is_attachment()
 
 
-def _text(part: EmailMessage) -> str:
+def _text(part: MIMEPart) -> str:
     if part.get_content_maintype() != "text":
         return ""
     payload = part.get_payload(decode=True)
