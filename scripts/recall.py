@@ -1,63 +1,185 @@
 #!/usr/bin/env python
-"""How many of the true nearest 50 does Chroma find, with our HNSW settings and with its own?
+"""Is every passage within reach, and are the nearest that a search finds the true ones? And Chroma's graph?
 
-    python scripts/recall.py QUESTIONS.jsonl CATALOG... [--count 100000]
+    python scripts/recall.py QUESTIONS.jsonl CATALOG... [--count 100000] [--builds 20] [--busy 6]
 
-Vectors come from indexes made by rag. Where they are fewer than --count, the rest are made of real
-ones: the normalised mean of two, which lies among them as a real passage would.
+First an index is built again and again by the real ingest while other processes keep the machine busy: some
+documents come, all of them go, others take their place; then each passage is asked for by its own vector.
+Then recall of the nearest 50 among --count passages, also under filters. Vectors are mixtures of two real
+ones, out of indexes made by rag; the questions are about whatever they are about.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import chromadb
 import numpy as np
 import typer
-from growth import between
+from growth import Instant, Passages, between
 
+from rag.chunkers.whole import WholeSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
-from rag.stores.chroma import HNSW
-from rag.types import Floats
+from rag.filters import Where
+from rag.index.index import Index
+from rag.ingest import Ingestor
+from rag.loaders import LoaderSettings
+from rag.protocols import VectorIndex
+from rag.stores.chroma import EmbeddedStoreSettings
+from rag.stores.embedded import EmbeddedIndex
+from rag.stores.exact import ExactIndex
+from rag.types import Chunk, EmbedderCard, Floats, PassageVectors
 
 NEAREST = 50
+_BATCH = 5000
+FILTERS = {"no filter": 1, "1 passage in 10": 10, "1 in 100": 100, "1 in 10,000": 10_000}
 
 
 def main(
-    questions: Path, catalogs: list[Path], count: int = 100_000, work: Path = Path("runs/recall")
+    questions: Path,
+    catalogs: list[Path],
+    count: int = 100_000,
+    builds: int = 20,
+    size: int = 5000,
+    busy: int = 6,
+    graph: bool = True,
+    work: Path = Path("runs/recall"),
 ) -> None:
-    vectors = _grown(np.concatenate([_vectors(path) for path in catalogs]), count)
-    asked = _questions(questions)
-    truth = [set(np.argpartition(-(vectors @ q), NEAREST)[:NEAREST].tolist()) for q in asked]
-    print("| settings | recall@50 | query, ms | add, vectors/s |\n|---|---|---|---|")
-    for name, hnsw in (("ours", HNSW), ("Chroma's own", {"space": "cosine"})):
-        recall, ms, speed = measure(work / name.split("'")[0], hnsw, vectors, asked, truth)
-        print(f"| {name} | {recall:.4f} | {ms:.2f} | {speed:.0f} |", flush=True)
+    """--no-graph: ours alone, in the large index. --builds 0, --count 0: only the other half."""
+    real = np.concatenate([_vectors(path) for path in catalogs])
+    asked, card = _questions(questions)
+    if builds:
+        _show_reach(real, card, builds, size, busy, work / "build")
+    if count:
+        _show_recall(real, asked, count, graph, work / "large")
 
 
-def measure(
-    path: Path, hnsw: Any, vectors: Floats, questions: Floats, truth: list[set[int]]
-) -> tuple[float, float, float]:
-    shutil.rmtree(path, ignore_errors=True)
-    client = chromadb.PersistentClient(str(path))
-    collection = client.create_collection("vectors", embedding_function=None, configuration={"hnsw": hnsw})
-    size, start = client.get_max_batch_size(), time.perf_counter()
-    for at in range(0, len(vectors), size):
-        part = vectors[at : at + size]
-        collection.add(ids=[str(i) for i in range(at, at + len(part))], embeddings=part)
-    speed = len(vectors) / (time.perf_counter() - start)
-    start = time.perf_counter()
-    found = [
-        collection.query(query_embeddings=q[None], n_results=NEAREST, include=[])["ids"][0] for q in questions
-    ]
-    ms = (time.perf_counter() - start) / len(questions) * 1000
-    hits = [len({int(i) for i in ids} & true) for ids, true in zip(found, truth, strict=True)]
-    return float(np.mean(hits)) / NEAREST, ms, speed
+def _show_reach(real: Floats, card: EmbedderCard, builds: int, size: int, busy: int, work: Path) -> None:
+    lost: list[tuple[int, int]] = []
+    loads: list[float] = []
+    with _busy(busy):
+        for seed in range(builds):
+            lost.append(_built(real, card, size, work, seed))
+            loads.append(os.getloadavg()[0])
+            print(f"build {seed + 1}: {lost[-1]}, load {loads[-1]:.0f}", file=sys.stderr, flush=True)
+    ours, theirs = (sum(of) for of in zip(*lost, strict=True))
+    print("| builds | load, on cores | passages | out of reach | in Chroma's graph |\n|---|---|---|---|---|")
+    load = f"{np.mean(loads):.0f}, on {os.cpu_count()}"
+    print(f"| {builds} | {load} | {builds * size:,} | {ours} | {theirs} |\n", flush=True)
+
+
+def _show_recall(real: Floats, asked: Floats, count: int, graph: bool, work: Path) -> None:
+    held = between(real, *np.random.RandomState(0).randint(0, len(real), (2, count)))
+    shutil.rmtree(work, ignore_errors=True)
+    rows = ExactIndex(work / "vectors")
+    index: VectorIndex = EmbeddedStoreSettings(path=work).build().open("recall", 1) if graph else rows
+    print(f"| {count:,} passages, {len(asked)} questions | recall@{NEAREST} | ms |\n|---|---|---|")
+    _fill(index, held)
+    parts = {"": index}
+    if isinstance(index, EmbeddedIndex):
+        parts["Chroma's graph, "] = index.parts[0]
+    for whose, part in parts.items():
+        for name, one_in in FILTERS.items():
+            recall, ms = _recall(part, held, asked, one_in)
+            print(f"| {whose}{name} | {recall:.4f} | {ms:.1f} |", flush=True)
+
+
+@contextmanager
+def _busy(number: int) -> Iterator[None]:
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+
+
+# --- within reach ---------------------------------------------------------------------------------
+
+
+def _built(real: Floats, card: EmbedderCard, size: int, work: Path, seed: int) -> tuple[int, int]:
+    """How many passages are not found first by their own vector: by a search, and in Chroma's graph."""
+    shutil.rmtree(work, ignore_errors=True)
+    store = EmbeddedStoreSettings(path=work / "index").build()
+    index = Index(work / "index", store)
+    embedder = Instant(_passages(real, card, seed))
+    ingestor = Ingestor(index, LoaderSettings(), WholeSettings(kind="whole").build(embedder), embedder)
+    before, after = work / "before.jsonl", work / "after.jsonl"
+    _write(before, size * 6 // 5)
+    ingestor.ingest([before])
+    ingestor.remove([str(before)], everything=True)
+    _write(after, size)
+    ingestor.ingest([after])
+    catalog = index.catalog
+    standing = {
+        id_: vector
+        for chunks in catalog.all_chunks(1000)
+        for id_, vector in catalog.vectors([chunk.id for chunk in chunks]).items()
+    }
+    fresh = store.open(catalog.identity(), catalog.generation(), catalog)
+    chroma, _ = fresh.parts
+    return _missed(fresh, standing), _missed(chroma, standing)
+
+
+def _missed(index: VectorIndex, standing: dict[str, Floats]) -> int:
+    return sum(id_ not in {hit.id for hit in index.search(own, 3)} for id_, own in standing.items())
+
+
+def _passages(real: Floats, card: EmbedderCard, seed: int) -> Passages:
+    some = real[np.random.RandomState(seed).permutation(len(real))]
+    return Passages([""] * len(some), some, [PassageVectors(vector, None) for vector in some], card)
+
+
+def _write(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps({"_id": f"{path.stem}{i}", "text": f"{path.stem} passage {i}"}) for i in range(size))
+    path.write_text("\n".join(lines), "utf-8")
+
+
+# --- the true nearest -----------------------------------------------------------------------------
+
+
+def _fill(index: VectorIndex, vectors: Floats) -> None:
+    for at in range(0, len(vectors), _BATCH):
+        part = range(at, min(at + _BATCH, len(vectors)))
+        index.add([_chunk(i) for i in part], [*vectors[part.start : part.stop]])
+
+
+def _nearest(vectors: Floats, question: Floats, one_in: int) -> set[str]:
+    """Row i is passage i."""
+    some = vectors[::one_in] @ question
+    most = min(NEAREST, len(some))
+    return {_name(int(i) * one_in) for i in np.argpartition(-some, most - 1)[:most]}
+
+
+def _chunk(number: int) -> Chunk:
+    kept = {f"of{n}": "yes" if number % n == 0 else "no" for n in FILTERS.values() if n > 1}
+    return Chunk(_name(number), "d", "s.md", number, "", 0, 1, metadata=kept)
+
+
+def _name(number: int) -> str:
+    return f"{number:032x}"
+
+
+def _recall(index: VectorIndex, held: Floats, asked: Floats, one_in: int) -> tuple[float, float]:
+    where = Where.of({f"of{one_in}": "yes"}) if one_in > 1 else None
+    index.search(asked[0], NEAREST, where)
+    shares, taken = [], []
+    for question in asked:
+        true = _nearest(held, question, one_in)
+        started = time.perf_counter()
+        found = index.search(question, NEAREST, where)
+        taken.append((time.perf_counter() - started) * 1000)
+        shares.append(len(true & {hit.id for hit in found}) / len(true))
+    return float(np.mean(shares)), float(np.median(taken))
 
 
 def _vectors(catalog: Path) -> Floats:
@@ -65,18 +187,10 @@ def _vectors(catalog: Path) -> Floats:
     return np.stack([np.frombuffer(row[0], np.float32) for row in rows])
 
 
-def _grown(vectors: Floats, count: int) -> Floats:
-    if len(vectors) >= count:
-        return vectors[:count]
-    rng = np.random.RandomState(0)
-    one, other = rng.randint(0, len(vectors), (2, count - len(vectors)))
-    return np.concatenate([vectors, between(vectors, one, other)])
-
-
-def _questions(path: Path) -> Floats:
+def _questions(path: Path) -> tuple[Floats, EmbedderCard]:
     embedder = SentenceTransformersSettings().build()
     texts = [json.loads(line)["text"] for line in path.read_text("utf-8").split("\n") if line.strip()]
-    return np.stack([embedder.embed_question(text).vector for text in texts[:200]])
+    return np.stack([embedder.embed_question(text).vector for text in texts[:200]]), embedder.card
 
 
 if __name__ == "__main__":

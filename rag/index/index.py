@@ -123,7 +123,10 @@ class Index:
     def writing(self) -> Iterator[Generation]:
         """The one writer: holds the lock, and first repairs what a killed one left behind."""
         with self._alone():
-            yield self._repaired()
+            generation = self._repaired()
+            yield generation
+            if generation.lexical.settle():
+                self.catalog.announce()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -163,8 +166,9 @@ class Index:
 
     def _open(self, number: int, empty: bool = False) -> Generation:
         """empty: it is about to be filled."""
-        vectors = self._store.open(self._family, number, None if empty else self.catalog)
-        return Generation(number, vectors, self._lexical.open(self._family, number))
+        held = None if empty else self.catalog
+        vectors = self._store.open(self._family, number, held)
+        return Generation(number, vectors, self._lexical.open(self._family, number, held))
 
     def _close(self, generation: Generation | None) -> None:
         with self._opening:
@@ -186,6 +190,7 @@ class Index:
         for at in range(0, len(dirty), _BATCH):
             self._settle(generation, dirty[at : at + _BATCH])
         self.catalog.clear_dirty()
+        generation.vectors.add((), ())  # it fills itself up where it lacks any
         return generation
 
     def _settle(self, generation: Generation, ids: Sequence[str]) -> None:

@@ -1,7 +1,13 @@
-"""BM25 over the same chunks, by tantivy: derived from the catalog and rebuildable like the vectors."""
+"""BM25 over the same chunks, by tantivy: derived from the catalog and rebuildable like the vectors.
+
+To tantivy what was deleted counts until its segment is merged, so that scores would depend on what came and
+went. How rare a word is among what stands is therefore counted here, and the index is filled anew in time:
+what is left is the average length of a passage, which deleted ones may shift by a few per cent.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import StoreError
 from rag.filters import Where
+from rag.protocols import Passages
 from rag.types import Chunk, Hit, filed, tag, tags
 
 if TYPE_CHECKING:
@@ -21,6 +28,9 @@ _ANALYZER = "rag_en"
 _MOST_TERMS = 256
 # k1 + 1 of BM25 as tantivy computes it: what a word's frequency multiplies its rarity by at most.
 _WORD_LIMIT = 2.2
+# Beyond such a share of what stands, what was deleted is swept out at the end of a writing.
+_MOST_DEAD = 1 / 20
+_BATCH = 1000
 
 
 @contextmanager
@@ -40,8 +50,9 @@ class LexicalStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
-    def open(self, family: str, generation: int) -> LexicalIndex:
-        return LexicalIndex(self._folder / f"{family}-{generation}")
+    def open(self, family: str, generation: int, passages: Passages | None = None) -> LexicalIndex:
+        """passages: what it should hold. Without: one that is about to be filled."""
+        return LexicalIndex(self._folder / f"{family}-{generation}", passages)
 
     def drop_all_but(self, family: str, generation: int) -> None:
         for folder in self._folder.iterdir() if self._folder.exists() else ():
@@ -53,27 +64,25 @@ class LexicalIndex:
     """User text never reaches a query parser: it is analysed into terms, so no syntax can be wrong."""
 
     @_translated("be opened")
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, passages: Passages | None = None) -> None:
         import tantivy
+
+        self.folder, self._passages = folder, passages
 
         folder.mkdir(parents=True, exist_ok=True)
         self._analyzer = _analyzer()
         self._index: Index = tantivy.Index(_schema(), path=str(folder))
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
-        self._index.reload()
+        self._reload()
 
     @_translated("be written")
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Replaces chunks of the same id. On disk when this returns."""
-        import tantivy
-
         writer = self._index.writer(heap_size=64_000_000, num_threads=1)
         for chunk in chunks:
             writer.delete_documents_by_term("id", chunk.id)
-            writer.add_document(tantivy.Document(id=chunk.id, tags=tags(filed(chunk)), text=chunk.reading))
-        writer.commit()
-        writer.wait_merging_threads()
-        self._index.reload()
+            writer.add_document(_document(chunk))
+        self._commit(writer)
 
     @_translated("be written")
     def delete(self, ids: Sequence[str]) -> None:
@@ -82,9 +91,33 @@ class LexicalIndex:
         writer = self._index.writer(heap_size=16_000_000, num_threads=1)
         for id_ in ids:
             writer.delete_documents_by_term("id", id_)
+        self._commit(writer)
+
+    @_translated("be written")
+    def settle(self) -> bool:
+        """Filled anew, in one step, where it lacks passages or too much was deleted. Was it?"""
+        if self._passages is None:
+            return False
+        held = self.count()
+        if held >= self._passages.counts()[1] and self._dead <= _MOST_DEAD * held:
+            return False
+        writer = self._index.writer(heap_size=64_000_000, num_threads=1)
+        writer.delete_all_documents()
+        for chunks in self._passages.all_chunks(_BATCH):
+            for chunk in chunks:
+                writer.add_document(_document(chunk))
+        self._commit(writer)
+        return True
+
+    def _commit(self, writer: Any) -> None:
         writer.commit()
         writer.wait_merging_threads()
+        self._reload()
+
+    def _reload(self) -> None:
         self._index.reload()
+        self._dead = self._count_dead()
+        self._known: dict[str, int] = {}
 
     @_translated("be read")
     def count(self) -> int:
@@ -92,13 +125,14 @@ class LexicalIndex:
 
     @_translated("be searched")
     def search(self, text: str, n: int, where: Where | None = None) -> list[Hit]:
-        """The best n by BM25, best first."""
+        """The best n by BM25, best first; of equally good ones those whose ids come first."""
         bag = self._bag(text)
         if bag is None or n < 1:
             return []
         searcher = self._searcher()
         hits = searcher.search(self._filtered(bag, where), n, count=False).hits
-        return [Hit(searcher.doc(address)["id"][0], float(score)) for score, address in hits]
+        found = [Hit(searcher.doc(address)["id"][0], float(score)) for score, address in hits]
+        return sorted(found, key=lambda hit: (-hit.score, hit.id))
 
     @_translated("be searched")
     def score(self, text: str, ids: Sequence[str]) -> dict[str, float]:
@@ -117,9 +151,8 @@ class LexicalIndex:
     @_translated("be searched")
     def limit(self, text: str) -> float:
         """What BM25 gives at most: each of the text's words so often that more would add nothing."""
-        searcher = self._searcher()
-        holding = (searcher.doc_freq("text", term) for term in self._terms(text))
-        return _WORD_LIMIT * sum(_rarity(some, searcher.num_docs) for some in holding)
+        all_ = self._searcher().num_docs
+        return _WORD_LIMIT * sum(_rarity(self._holding(term), all_) for term in self._terms(text))
 
     def _searcher(self) -> Any:
         return self._index.searcher()
@@ -128,9 +161,44 @@ class LexicalIndex:
         """Any of the text's words; None where it has none."""
         from tantivy import Occur, Query
 
-        schema = self._index.schema
-        words = [(Occur.Should, Query.term_query(schema, "text", term, "freq")) for term in self._terms(text)]
+        words = [(Occur.Should, self._word(term)) for term in self._terms(text)]
         return Query.boolean_query(words) if words else None
+
+    def _word(self, term: str) -> Query:
+        """With the weight that it has among what stands."""
+        from tantivy import Query
+
+        word = Query.term_query(self._index.schema, "text", term, "freq")
+        if not self._dead:
+            return word
+        searcher = self._searcher()
+        theirs = _rarity(searcher.doc_freq("text", term), searcher.num_docs + self._dead)
+        return Query.boost_query(word, _rarity(self._holding(term), searcher.num_docs) / theirs)
+
+    def _holding(self, term: str) -> int:
+        """How many passages have the word."""
+        from tantivy import Query
+
+        searcher = self._searcher()
+        if not self._dead:
+            return int(searcher.doc_freq("text", term))
+        known = self._known
+        if term not in known:
+            word = Query.term_query(self._index.schema, "text", term, "freq")
+            known[term] = searcher.search(Query.const_score_query(word, 0.0), 1, count=True).count
+        return known[term]
+
+    def _count_dead(self) -> int:
+        """Those deleted that still count. Only an explanation of a score tells of them."""
+        from tantivy import Query
+
+        searcher = self._searcher()
+        for _, address in searcher.search(Query.all_query(), 1, count=False).hits:
+            named = Query.term_query(self._index.schema, "id", searcher.doc(address)["id"][0])
+            told = json.loads(named.explain(searcher, address).to_json())
+            counted = next(part["value"] for part in _parts(told) if part["description"].startswith("N, "))
+            return int(counted) - int(searcher.num_docs)
+        return 0
 
     def _terms(self, text: str) -> list[str]:
         readable = text.encode("utf-8", "replace").decode()
@@ -144,6 +212,19 @@ class LexicalIndex:
             filed = Query.term_set_query(self._index.schema, "tags", [tag(key, value) for value in values])
             must.append((Occur.Must, Query.const_score_query(filed, 0.0)))
         return Query.boolean_query(must)
+
+
+def _document(chunk: Chunk) -> Any:
+    import tantivy
+
+    return tantivy.Document(id=chunk.id, tags=tags(filed(chunk)), text=chunk.reading)
+
+
+def _parts(told: Any) -> Iterator[Any]:
+    """An explanation and all that it is made of."""
+    yield told
+    for part in told.get("details") or ():
+        yield from _parts(part)
 
 
 def _rarity(some: int, all_: int) -> float:

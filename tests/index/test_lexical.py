@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import StoreError
+from rag.filters import Where
 from rag.index.lexical import LexicalIndex, LexicalStore
-from rag.types import Chunk
+from rag.types import Chunk, Floats
 
 TEXTS = {
     "dome": "The dome opens at dusk and the dome closes at dawn.",
@@ -152,3 +155,110 @@ def test_all_other_generations_are_dropped(tmp_path: Path) -> None:
         store.open(family, generation)
     store.drop_all_but("family", 2)
     assert [folder.name for folder in tmp_path.iterdir()] == ["family-2"]
+
+
+# --- after deletions ------------------------------------------------------------------------------
+
+
+class Standing:
+    """What a catalog would say stands there."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Chunk] = {}
+
+    def counts(self) -> tuple[int, int]:
+        return len(self.by_id), len(self.by_id)
+
+    def all_chunks(self, size: int) -> Iterator[list[Chunk]]:
+        chunks = [*self.by_id.values()]
+        yield from (chunks[at : at + size] for at in range(0, len(chunks), size))
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Floats]:
+        raise NotImplementedError("words need none")
+
+
+def of_words(draw: random.Random, name: str) -> Chunk:
+    """Some words are in most passages, some in hardly any; a passage has 5 to 60."""
+    words = (f"w{min(int(draw.paretovariate(0.7)), 400)}" for _ in range(draw.randint(5, 60)))
+    return chunk(name, " ".join(words))
+
+
+def live(draw: random.Random, index: LexicalIndex, standing: Standing, made: int) -> LexicalIndex:
+    """One writing: some come, some go, some are replaced; now and then it is killed before it settles."""
+    fresh = [of_words(draw, f"{made + i}") for i in range(draw.randint(1, 60))]
+    known = draw.sample(sorted(standing.by_id), min(len(standing.by_id), draw.randint(0, 40)))
+    replaced, gone = known[::2], known[1::2]
+    changed = [*fresh, *(of_words(draw, name) for name in replaced)]
+    index.add(changed)
+    standing.by_id |= {c.id: c for c in changed}
+    index.delete(gone)
+    for name in gone:
+        del standing.by_id[name]
+    if draw.random() < 0.3:
+        return LexicalIndex(index.folder, standing)
+    index.settle()
+    return index
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9))])
+def test_scores_are_those_of_a_fresh_index_within_a_tenth_whatever_came_and_went(
+    tmp_path: Path, seed: int
+) -> None:
+    draw, standing = random.Random(seed), Standing()
+    index = LexicalIndex(tmp_path / "old", standing)
+    for writing in range(20):
+        index = live(draw, index, standing, writing * 100)
+    index.settle()
+    fresh = LexicalIndex(tmp_path / "fresh")
+    fresh.add([*standing.by_id.values()])
+    assert index.count() == fresh.count() == len(standing.by_id)
+    for _ in range(30):
+        question = of_words(draw, "question").text
+        scores, expected = ({hit.id: hit.score for hit in i.search(question, 10_000)} for i in (index, fresh))
+        assert scores == pytest.approx(expected, rel=0.1)
+        # How rare words are is the same exactly.
+        assert index.limit(question) == pytest.approx(fresh.limit(question), rel=1e-6)
+
+
+def test_a_rare_word_is_as_rare_as_if_nothing_had_been_deleted(tmp_path: Path) -> None:
+    """Nine of ten passages that had it are gone; too few of all to be swept out."""
+    standing = Standing()
+    index = LexicalIndex(tmp_path / "old", standing)
+    many = [chunk(f"{i}", f"dome {'sextant' if i < 10 else 'tower'} number {i}") for i in range(400)]
+    standing.by_id = {c.id: c for c in many}
+    index.add(many)
+    gone = [f"{i}" for i in range(1, 10)]
+    index.delete(gone)
+    standing.by_id = {c.id: c for c in many if c.id not in gone}
+    assert not index.settle()
+    fresh = LexicalIndex(tmp_path / "fresh")
+    fresh.add([*standing.by_id.values()])
+    assert index.score("sextant", ["0"])["0"] == pytest.approx(fresh.score("sextant", ["0"])["0"], rel=0.01)
+    assert index.limit("sextant dome") == pytest.approx(fresh.limit("sextant dome"), rel=1e-6)
+
+
+def test_what_is_lost_is_filled_in_at_the_end_of_a_writing(tmp_path: Path) -> None:
+    standing = Standing()
+    standing.by_id = {name: chunk(name, text) for name, text in TEXTS.items()}
+    index = LexicalIndex(tmp_path, standing)
+    index.add([standing.by_id["dome"]])
+    assert index.settle()
+    assert not index.settle()
+    assert LexicalIndex(tmp_path).count() == len(TEXTS)
+    assert found(index, "E-4711")[0] == "error"
+
+
+def test_equally_good_ones_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    index = LexicalStore(tmp_path).open("family", 1)
+    index.add([chunk(name, "dome") for name in ("c", "a", "d", "b")])
+    index.delete(["a"])
+    index.add([chunk("a", "dome")])
+    assert found(index, "dome") == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("size", [600, 2000, 10_000])
+def test_a_filter_may_have_thousands_of_values(tmp_path: Path, size: int) -> None:
+    index = LexicalStore(tmp_path).open("family", 1)
+    index.add([chunk(f"{i}", f"dome {i}") for i in range(20)])
+    where = Where.of({"source": [f"{i}.md" for i in (3, *range(20, 19 + size))]})
+    assert [hit.id for hit in index.search("dome", 50, where)] == ["3"]
