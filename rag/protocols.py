@@ -108,6 +108,10 @@ class VectorIndex(Protocol):
 
     def count(self) -> int: ...
 
+    def held(self) -> dict[str, int]:
+        """How many passages each of its parts holds, by name: they may lag behind what a search finds."""
+        ...
+
 
 class Passages(Protocol):
     """All that an index should hold, from which it can be made anew: the catalog."""

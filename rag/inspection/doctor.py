@@ -67,11 +67,12 @@ def _index(parts: Assembly) -> str:
     parts.index.check_fingerprint(fingerprint(parts.embedder.card, parts.chunker))
     parts.index.check_whole()
     generation, (_, chunks) = parts.index.current(), parts.index.catalog.counts()
-    dense, lexical = generation.vectors.count(), generation.lexical.count()
-    if {dense, lexical} != {chunks}:
+    held = {**generation.vectors.held(), "the lexical index": generation.lexical.count()}
+    if {*held.values()} != {chunks}:
+        told = ", ".join(f"{name} {count}" for name, count in held.items())
         raise ConfigError(
-            f"the catalog has {chunks} chunks, the store {dense}, the lexical index {lexical}: an ingest is "
-            "under way, or was stopped; the next `rag ingest` repairs it, `rag rebuild` does in any case"
+            f"the catalog has {chunks} chunks, {told}: an ingest is under way, was stopped, or something is "
+            "lost; the next `rag ingest` repairs it, `rag rebuild` does in any case"
         )
     if notice := parts.index.notice(fingerprint(parts.embedder.card, parts.chunker)):
         return f"{notice}; {chunks:,} chunks"

@@ -252,6 +252,9 @@ class ChromaIndex:
         with self._place.told("count"):
             return int(self._collection.count())
 
+    def held(self) -> dict[str, int]:
+        return {"Chroma": self.count()}
+
 
 def _hit(id_: str, distance: float) -> Hit:
     if not math.isfinite(distance):

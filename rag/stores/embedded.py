@@ -56,6 +56,10 @@ class EmbeddedIndex:
     def count(self) -> int:
         return self._whole().count()
 
+    def held(self) -> dict[str, int]:
+        """Of Chroma and of the rows, before anything is mended."""
+        return self._open_chroma().held() | self._exact.held()
+
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         for part in self.parts:
             part.add(chunks, vectors)

@@ -51,6 +51,9 @@ class ExactIndex:
     def count(self) -> int:
         return self._rows.count()
 
+    def held(self) -> dict[str, int]:
+        return {"rows": self.count()}
+
     def search(self, vector: Floats, n: int, where: Where | None = None) -> list[Hit]:
         return self._rows.search(vector, n, where)
 

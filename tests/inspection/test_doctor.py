@@ -73,15 +73,17 @@ def test_a_store_that_cannot_be_written_is_a_finding_and_no_crash(tmp_path: Path
     assert checks["embedder"].ok
 
 
-def test_an_index_whose_chroma_folder_is_gone_is_told_with_the_remedy(
-    handbook_settings: Settings, tmp_path: Path
+@pytest.mark.parametrize(("lost", "part"), [("chroma", "Chroma 0,"), ("vectors", "rows 0,")])
+def test_an_index_that_has_lost_a_folder_is_told_with_the_remedy(
+    handbook_settings: Settings, tmp_path: Path, lost: str, part: str
 ) -> None:
     copy = tmp_path / "index"
     shutil.copytree(handbook_settings.store.path, copy)
-    shutil.rmtree(copy / "chroma")
+    shutil.rmtree(copy / lost)
     checks = examined(handbook_settings, store=handbook_settings.store.model_copy(update={"path": copy}))
     assert "index" in failing(checks)
-    assert "run `rag rebuild`" in checks["index"].detail
+    assert part in checks["index"].detail
+    assert "the next `rag ingest` repairs it, `rag rebuild` does" in checks["index"].detail
 
 
 def test_the_status_counts_what_is_there(handbook_settings: Settings) -> None:

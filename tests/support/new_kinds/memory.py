@@ -58,3 +58,6 @@ class MemoryIndex:
 
     def count(self) -> int:
         return len(self._kept)
+
+    def held(self) -> dict[str, int]:
+        return {"memory": self.count()}
