@@ -60,7 +60,7 @@ __all__ = [
     "read_file",
 ]
 
-LOADER_VERSION = "3"
+LOADER_VERSION = "4"
 """Raise it whenever the same bytes would give another document: the next ingest then reads them anew."""
 
 _KINDS: tuple[tuple[LoadFunction, str], ...] = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from rag.loaders.inline import Run, as_markdown
 from rag.loaders.pdf_geometry import ALIGNED, Placed, Usual, is_bullet, is_label, split_at
 from rag.loaders.pdf_lines import Line, Word
+from rag.loaders.pdf_tables import Table, table_at
 
 _ENDS = re.compile(r"[.!?:][\"'”’)\]]*\Z")
 _CORE = re.compile(r"([‘’“”]*)(.+?)([‘’“”]*[,.;:]?)\Z", re.DOTALL)
@@ -99,12 +100,16 @@ class _Writer:
 
     def _take(self, at: int) -> int:
         placed = self.lines[at]
+        if (table := table_at(self.lines, at, self.usual)) is not None and at not in self.headings:
+            self._flush()
+            self._leave(placed)
+            self._add(self._tabled(table))
+            return at + table.lines
         if self.paragraph and not self._is_new(at) and self._goes_on(self.paragraph[-1], placed):
             self.paragraph.append(placed)
             return at + 1
         self._flush()
-        while self.containers and placed.x < self.containers[-1].body - 2 * ALIGNED:
-            self.containers.pop()
+        self._leave(placed)
         if self._is_item(at):
             self.paragraph = [self._item(placed)]
             return at + 1
@@ -112,6 +117,16 @@ class _Writer:
             return after
         self.paragraph = [placed]
         return at + 1
+
+    def _leave(self, placed: Placed) -> None:
+        """The lists and definitions that the line stands left of."""
+        while self.containers and placed.x < self.containers[-1].body - 2 * ALIGNED:
+            self.containers.pop()
+
+    def _tabled(self, table: Table) -> list[str]:
+        written = (f"| {' | '.join(map(_cell, row))} |" for row in table.rows)
+        head, *rest = [self._turned(line) + row for line, row in zip(table.begins, written, strict=True)]
+        return [head, "|" + " --- |" * len(table.rows[0]), *rest]
 
     def _is_new(self, at: int) -> bool:
         """A heading, or the next item of the list in hand."""
@@ -257,6 +272,10 @@ class _Writer:
             self.marker = ""
         if block:
             self.made.append("\n".join(block))
+
+
+def _cell(words: Sequence[Word]) -> str:
+    return as_markdown(list(_runs(Line("", tuple(words))))).replace("|", "\\|")
 
 
 def _runs(line: Line, strong: bool = False) -> Iterator[Run]:

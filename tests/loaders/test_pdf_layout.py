@@ -198,3 +198,41 @@ def test_numbers_that_hang_are_a_list_and_a_name_of_one_letter_is_a_term() -> No
     told = sheet.read()
     assert told.startswith("1. Turn the key to the right, and\n   wait for the light.\n\n2. Turn")
     assert "- **`*`**\n\n  Stands for all" in told
+
+
+def test_rows_that_are_aligned_with_their_head_are_a_table() -> None:
+    sheet = Sheet()
+    sheet.lines(["The circuits have colours and", "are fed by these:"])
+    rows = [
+        ("Circuit", "Colour", "Feeds"),
+        ("Clean", "blue", "tracker, mirror"),
+        ("", "", "covers"),
+        ("Heavy", "red", "a|b"),
+    ]
+    for row in rows:
+        sheet.line(row[0] or " ", down=18)
+        for at, cell in enumerate(row[1:], start=1):
+            sheet.beside(cell, LEFT + at * 120)
+    sheet.lines(["After the last row the text", "goes on."])
+    assert "these:\n\n| Circuit | Colour | Feeds |\n| --- | --- | --- |\n" in sheet.read()
+    assert (
+        "| Clean | blue | tracker, mirror covers |\n| Heavy | red | a\\|b |\n\nAfter the last" in sheet.read()
+    )
+
+
+def test_a_table_goes_on_over_the_page() -> None:
+    sheet = Sheet()
+    for turn, rows in enumerate([["Circuit", "Clean", "Normal"], ["Heavy", "Spare"]]):
+        for name in rows:
+            sheet.line(name, down=18)
+            sheet.beside(f"{name} colour", LEFT + 120)
+            sheet.beside(f"{name} load", LEFT + 240)
+        if not turn:
+            sheet.turn()
+    found = document("a.pdf", bytes(sheet._made.output()))
+    assert found.text.count("---") == 3
+    assert page_of(found.text, found.pages, 1).startswith("| Heavy | Heavy colour | Heavy load |")
+
+
+def page_of(text: str, pages: Sequence[int], number: int) -> str:
+    return text[pages[number] :]
