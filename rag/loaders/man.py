@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from rag.loaders.html import read
 from rag.loaders.raw import RawFile
@@ -46,7 +47,7 @@ def load(file: RawFile) -> Iterable[Document]:
 
     text = file.text()
     reader = Mdoc() if _kind(text) == "Dd" else Man()
-    for line in lines(text):
+    for line in dropwhile(lambda line: not _NAMES_ITSELF.match(line), lines(text)):
         reader.take(line)
     page = read(reader.page.html())
     yield file.document(page.text, {"title": reader.title or None}, markup="markdown")

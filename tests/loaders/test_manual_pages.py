@@ -15,6 +15,9 @@ MAN = r"""'\" t
 .de Sp
 .if t .sp .5v
 ..
+.    ds #H 0
+'br\}
+.if t .\}
 .TH DOME 1 "May 2024" "Kelvane" "User Commands"
 .SH NAME
 dome \- open and \fBclose_all\fR domes
