@@ -93,6 +93,7 @@ class CrossEncoderReaderSettings(PartSettings, frozen=True):
     kind: Literal["cross-encoder"]
     model: str
     revision: str | None = None
+    trusted: bool = False
     device: str | None = None
     passages: PositiveInt = 5
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -102,7 +103,7 @@ class CrossEncoderReaderSettings(PartSettings, frozen=True):
 
     def build(self) -> PassageReader:
         with _named(self.model):
-            folder = find_model(self.model, self.revision)
+            folder = find_model(self.model, self.revision, self.trusted)
 
         def load() -> Reads:
             model = load_cross_encoder(folder, self.runtime, self.precision, self.device)
@@ -114,7 +115,9 @@ class CrossEncoderReaderSettings(PartSettings, frozen=True):
         return PassageReader(self.model, _scaled(folder, self.threshold), self.passages, load)
 
     def local_model(self, tokens: LocalModel) -> LocalModel:
-        return LocalModel(self.model, self.revision, "pairs", self.runtime, self.precision, self.device)
+        return LocalModel(
+            self.model, self.revision, "pairs", self.runtime, self.precision, self.device, self.trusted
+        )
 
 
 AnyReaderSettings = Annotated[

@@ -7,7 +7,11 @@ from typing import Any
 
 from rag.errors import ModelError
 from rag.models.folder import modules, read_json, reading_window, weights_hash
+from rag.models.soundness import damaged
 from rag.types import EmbedderCard
+
+_WIDTHS = ("hidden_size", "dim", "d_model")
+_WIDEST = 65_536
 
 
 def describe(
@@ -19,7 +23,7 @@ def describe(
         raise ModelError(f"model folder {folder} has no config.json: is it a sentence-transformers model?")
     if not (folder / "tokenizer.json").exists():
         raise ModelError(f"model folder {folder} has no tokenizer.json: only fast tokenizers are read")
-    prompts = read_json(folder / "config_sentence_transformers.json").get("prompts", {})
+    prompts = _prompts(folder / "config_sentence_transformers.json")
     return EmbedderCard(
         name=name,
         revision=weights_hash(folder)[:16],
@@ -31,11 +35,21 @@ def describe(
     )
 
 
+def _prompts(path: Path) -> dict[str, str]:
+    prompts = read_json(path).get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
+        raise damaged(path, "its prompts are no texts by their names")
+    return prompts
+
+
 def _dimension(folder: Path, config: dict[str, Any]) -> int:
     dense = [m for m in modules(folder) if str(m.get("type", "")).endswith("Dense")]
-    if dense:
-        return int(read_json(folder / dense[-1]["path"] / "config.json")["out_features"])
-    return int(config.get("hidden_size") or config.get("dim") or config["d_model"])
+    path = folder / str(dense[-1].get("path", "")) / "config.json" if dense else folder / "config.json"
+    said = read_json(path) if dense else config
+    found = next(filter(None, map(said.get, ("out_features",) if dense else _WIDTHS)), None)
+    if not isinstance(found, int) or not 0 < found <= _WIDEST:
+        raise damaged(path, f"the width of its vectors is {str(found)[:40]}")
+    return found
 
 
 def _passage_prompt(prompts: dict[str, str]) -> str:

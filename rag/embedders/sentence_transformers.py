@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class SentenceTransformersSettings(EmbedderSettings, frozen=True):
     """runtime: auto takes OpenVINO on a CPU for models of the BERT family, torch for all others.
     precision: auto takes bf16 where the processor computes in it (cosine to fp32 above 0.999), fp32
-    elsewhere. batch_tokens: padded tokens a batch.
+    elsewhere. batch_tokens: padded tokens a batch. trusted: the model's files may run code: pickled weights,
+    modules of its own.
     """
 
     kind: Literal["sentence-transformers"] = "sentence-transformers"
     model: str = BUNDLED_NAME
     revision: str | None = None
+    trusted: bool = False
     device: str | None = None
     question_prompt: str | None = None
     passage_prompt: str | None = None
@@ -46,7 +48,9 @@ class SentenceTransformersSettings(EmbedderSettings, frozen=True):
         return self.local_model() if self.token_bits else None
 
     def local_model(self, tokens: LocalModel | None = None) -> LocalModel:
-        return LocalModel(self.model, self.revision, "sentences", self.runtime, self.precision, self.device)
+        return LocalModel(
+            self.model, self.revision, "sentences", self.runtime, self.precision, self.device, self.trusted
+        )
 
     def build(self) -> SentenceTransformersEmbedder:
         return SentenceTransformersEmbedder(self)
@@ -61,7 +65,7 @@ class SentenceTransformersEmbedder:
 
     def __init__(self, settings: SentenceTransformersSettings) -> None:
         self._settings = settings
-        self._folder = find_model(settings.model, settings.revision)
+        self._folder = find_model(settings.model, settings.revision, settings.trusted)
         described = describe(self._folder, settings.model, settings.question_prompt, settings.passage_prompt)
         self.card = EmbedderCard(
             described.name,

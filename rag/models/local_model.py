@@ -25,6 +25,7 @@ class LocalModel:
     runtime: Runtime = "auto"
     precision: Precision = "auto"
     device: str | None = None
+    trusted: bool = False
 
     def choice(self, folder: Path) -> Choice:
         """What runs it; told by its files alone."""

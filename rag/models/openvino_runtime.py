@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rag.models import token_bits
-from rag.models.bert import Pooling, network_hash, read_bert, why_not_bert
+from rag.models.bert import Pooling, check_vocabulary, fitting, network_hash, read_bert, why_not_bert
 from rag.models.choice import Precision
 from rag.models.cross_encoder import QueuedCrossEncoder
-from rag.models.folder import reading_window
+from rag.models.folder import is_bundled, reading_window
 from rag.models.openvino import OpenVinoEngine
 from rag.models.tokenizer import load_tokenizer, marked, tokens_of
 from rag.models.tokens import Tokens
@@ -43,7 +43,9 @@ def bi_encoder(folder: Path, pooling: Pooling, device: str | None, precision: Pr
         texts = tokens_of(load_tokenizer(folder), sample_texts(), reading_window(folder))
         return quantized(network, texts)
 
-    return OpenVinoEngine(f"sentences-{pooling}-{network_hash(folder)}", graph, precision)
+    with fitting(folder):
+        _check(folder)
+        return OpenVinoEngine(f"sentences-{pooling}-{network_hash(folder)}", graph, precision)
 
 
 def cross_encoder(folder: Path, device: str | None, precision: Precision) -> QueuedCrossEncoder:
@@ -57,7 +59,15 @@ def cross_encoder(folder: Path, device: str | None, precision: Precision) -> Que
 
         return quantized(network, _sample_pairs(folder, sample_texts()))
 
-    return QueuedCrossEncoder(folder, OpenVinoEngine(f"pairs-{network_hash(folder)}", graph, precision))
+    with fitting(folder):
+        _check(folder)
+        return QueuedCrossEncoder(folder, OpenVinoEngine(f"pairs-{network_hash(folder)}", graph, precision))
+
+
+def _check(folder: Path) -> None:
+    if not is_bundled(folder):
+        tokens = load_tokenizer(folder).get_vocab_size()
+        check_vocabulary(read_bert(folder), tokens, reading_window(folder))
 
 
 def _sample_pairs(folder: Path, texts: Sequence[str]) -> list[Tokens]:

@@ -33,7 +33,7 @@ class TorchSentences:
         disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
         try:
             model = SentenceTransformer(str(folder), device=device)
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # whatever three libraries raise over whatever the files hold
             raise ModelError(f"model folder {folder} could not be loaded: {error}") from error
         self._model = in_precision(model, model.device.type, precision)
         self._lock = Lock()

@@ -19,7 +19,7 @@ _IMMATERIAL = frozenset(
     {
         *("top_k", "threshold", "ratio", "calibration"),
         *("api_key", "key_env", "timeout_s", "retries", "documents_per_call", "parallel"),
-        *("batch_tokens", "device"),
+        *("batch_tokens", "device", "trusted"),
     }
 )
 

@@ -23,13 +23,14 @@ _PASSAGES_A_CALL = 8
 
 
 class CrossEncoderSettings(RerankerSettings, frozen=True):
-    """runtime, precision and batch_tokens: as for the embedder."""
+    """trusted, runtime, precision and batch_tokens: as for the embedder."""
 
     transform: ClassVar[Transform] = "identity"
 
     kind: Literal["cross-encoder"]
     model: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
     revision: str | None = None
+    trusted: bool = False
     device: str | None = None
     runtime: Runtime = "auto"
     precision: Precision = "auto"
@@ -40,7 +41,9 @@ class CrossEncoderSettings(RerankerSettings, frozen=True):
         return CallStyle(size=_PASSAGES_A_CALL, cached=True)
 
     def local_model(self, tokens: LocalModel) -> LocalModel:
-        return LocalModel(self.model, self.revision, "pairs", self.runtime, self.precision, self.device)
+        return LocalModel(
+            self.model, self.revision, "pairs", self.runtime, self.precision, self.device, self.trusted
+        )
 
     def build(self, parts: Parts) -> CrossEncoderReranker:
         return CrossEncoderReranker(self, parts.place)
@@ -63,7 +66,7 @@ class CrossEncoderReranker:
 
 def _load(settings: CrossEncoderSettings, place: str) -> CrossEncoder:
     try:
-        folder = find_model(settings.model, settings.revision)
+        folder = find_model(settings.model, settings.revision, settings.trusted)
         return load_cross_encoder(folder, settings.runtime, settings.precision, settings.device)
     except ModelError as error:
         raise ModelError(f"{place}.model {settings.model!r} cannot be used: {error}") from error

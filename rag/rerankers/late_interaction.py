@@ -33,10 +33,13 @@ class LateInteractionSettings(RerankerSettings, frozen=True):
     kind: Literal["late-interaction"] = "late-interaction"
     precision: Precision = "1bit"
     model: str | None = None
+    trusted: bool = False
     device: str | None = None
 
     def local_model(self, tokens: LocalModel) -> LocalModel:
-        return tokens if self.model is None else LocalModel(self.model, reads="tokens", device=self.device)
+        if self.model is None:
+            return tokens
+        return LocalModel(self.model, reads="tokens", device=self.device, trusted=self.trusted)
 
     def build(self, parts: Parts) -> LateInteraction:
         card = RerankerCard("late-interaction", self.model or "")
@@ -47,7 +50,9 @@ class LateInteractionSettings(RerankerSettings, frozen=True):
 
     def _encoder(self, parts: Parts) -> Callable[[], TokenEncoder]:
         model = self.model
-        return parts.encoder if model is None else lambda: MultiVectorTokens(model, self.device, parts.place)
+        if model is None:
+            return parts.encoder
+        return lambda: MultiVectorTokens(model, self.device, parts.place, self.trusted)
 
 
 class LateInteraction:

@@ -12,16 +12,21 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models import token_bits
+from rag.models.soundness import check_sound
 from rag.types import Floats, QuestionVectors
 
 
 class MultiVectorTokens:
-    def __init__(self, model: str, device: str | None, place: str = "reranker") -> None:
+    def __init__(
+        self, model: str, device: str | None, place: str = "reranker", trusted: bool = False
+    ) -> None:
         from sentence_transformers import MultiVectorEncoder  # seconds: only where a config names it
 
+        if Path(model).is_dir():
+            check_sound(Path(model), trusted)
         try:
             self._model = MultiVectorEncoder(model, device=device)
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # whatever three libraries raise over whatever the files hold
             raise ModelError(f"{place}.model {model!r} could not be loaded: {error}") from error
         if not _is_multi_vector(model):
             raise ModelError(

@@ -29,7 +29,7 @@ _FORM = 2
 # They decide how fast and by whose account an answer comes, not what it says.
 _IMMATERIAL = {
     *("api_key", "key_env", "timeout_s", "retries", "batch_size", "batch_tokens", "parallel"),
-    *("documents_per_call", "texts_per_call", "cache", "cache_bytes", "prices", "limits"),
+    *("documents_per_call", "texts_per_call", "cache", "cache_bytes", "prices", "limits", "trusted"),
 }
 
 

@@ -69,7 +69,7 @@ def trainee_of(settings: Settings) -> Trainee:
             f"reranker.kind {reranker.kind!r} is not a model that can be trained here: name late-interaction "
             "or cross-encoder in the config to train"
         )
-    return Trainee(reranker.kind, model, find_model(model.name, model.revision))
+    return Trainee(reranker.kind, model, find_model(model.name, model.revision, model.trusted))
 
 
 def _embedder(settings: Settings) -> Trainee:
@@ -80,7 +80,7 @@ def _embedder(settings: Settings) -> Trainee:
             f"embedder.kind {embedder.kind!r} is no model of this machine, which could be trained here: name "
             "sentence-transformers, or a reranker.kind that is a local model of its own (cross-encoder)"
         )
-    card, folder = embedder.build().card, find_model(model.name, model.revision)
+    card, folder = embedder.build().card, find_model(model.name, model.revision, model.trusted)
     return Trainee(embedder.kind, model, folder, (card.question_prompt, card.passage_prompt))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from rag import Settings
 from rag.assembly import Assembly
@@ -291,10 +292,10 @@ def test_other_weights_make_another_fingerprint(tmp_path: Path) -> None:
 def test_other_weights_of_a_later_layer_make_another_fingerprint(tmp_path: Path) -> None:
     """Models with a projection after the pooling keep its weights in a folder of its own."""
     cards = []
-    for name, weights in [("one", b"1"), ("other", b"2")]:
+    for name, weight in [("one", 1), ("other", 2)]:
         layer = copied(tmp_path / name) / "2_Dense"
         layer.mkdir()
-        (layer / "model.safetensors").write_bytes(weights)
+        save_file({"linear.weight": np.full((2, 2), weight, np.float32)}, layer / "model.safetensors")
         cards.append(replace(build(model=str(tmp_path / name)).card, name=""))
     assert cards[0] != cards[1]
 
