@@ -9,15 +9,18 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
-from io import TextIOWrapper
+import traceback
 from typing import Any
 
 import typer
 
-from rag.cli import asking, evaluation, indexing, inspecting, training
+from rag.cli import asking, evaluation, indexing, inspecting, streams, training
 from rag.cli.printing import echo, print_json
 from rag.errors import RagError
+from rag.shown import shown
+
+# What typer raises where it is given an option or a value that there is not.
+_UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="rag",
@@ -44,42 +47,60 @@ def program() -> None:
     and whatever must not be lost is on disk, since a kill may come at any time."""
     # Importing makes half a million objects that stay: looking through them for garbage takes a tenth.
     gc.set_threshold(200_000, 50, 50)
+    streams.prepare()
     code: Any = 0
     try:
         main()
     except SystemExit as left:
         code = left.code or 0
-    if not isinstance(code, int):
-        sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # whoever read it has gone
-            stream.flush()
-    os._exit(code)
+    except Exception:  # noqa: BLE001 - a fault of ours, with whatever text is in it
+        echo(traceback.format_exc(), err=True)
+        code = 1
+    if not streams.flushed():
+        code = code or 1
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def main() -> None:
     """Errors that we raise on purpose become one line and exit code 1."""
     # A forked tokenizer would warn on stderr; threads of ours share one under a lock anyway.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _never_fail_to_print()
+    streams.never_fail_to_print()
     try:
-        app()
+        sys.exit(app(standalone_mode=False, prog_name="rag"))
+    except _UsageError as error:
+        _show_usage(error)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        echo("Aborted.", err=True)
+        sys.exit(1)
     except RagError as error:
-        if "--json" in sys.argv:
-            from rag.contract import error_json
-
-            print_json(error_json(error))
-        else:
-            echo(f"{type(error).__name__}: {error}", err=True, colour="red")
+        _show(error)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has seen enough (`rag status --sources | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.flushed()
+        sys.exit(1)
+    except OSError as error:
+        # The output's, where it names no file.
+        about = f" {error.filename}" if error.filename else ": the output could not be written"
+        echo(f"OSError{about}: {error.strerror or error}", err=True, colour="red")
         sys.exit(1)
 
 
-def _never_fail_to_print() -> None:
-    """A terminal that cannot show an arrow or a foreign letter gets its code instead of a crash."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+def _show(error: RagError) -> None:
+    if "--json" in sys.argv:
+        from rag.contract import error_json
+
+        print_json(error_json(error))
+    else:
+        echo(f"{type(error).__name__}: {error}", err=True, colour="red")
+
+
+def _show_usage(error: Any) -> None:
+    """As typer does, but that it quotes what was given, whatever stands in it."""
+    from typer.rich_utils import rich_format_error
+
+    message = shown(error.format_message())
+    error.format_message = lambda: message
+    rich_format_error(error)

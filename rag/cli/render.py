@@ -103,7 +103,7 @@ def render_absence(out: Console, absence: Absence) -> None:
 def render_feedback(out: Console, given: Sequence[Feedback]) -> None:
     for feedback in given:
         word = "[green]good[/]" if feedback.good else "[red]bad [/]"
-        told = f"{feedback.time}  {word}  {escape(feedback.question)}"
+        told = f"{escape(feedback.time)}  {word}  {escape(feedback.question)}"
         out.print(told + ("" if feedback.found else "  [dim](not found)[/]"))
         if feedback.note:
             out.print(Text(f"   {feedback.note}", style="dim"))
@@ -136,7 +136,7 @@ def render_costs(out: Console, costs: Costs) -> None:
     for part in costs.parts:
         cost = "no price" if part.cost is None else f"{part.cost:.4f}"
         counts = (f"{part.calls:,}", f"{part.tokens:,}", f"{part.units:g}", cost)
-        table.add_row(f"{part.part} {part.kind}", escape(part.host), part.text, *counts)
+        table.add_row(f"{part.part} {part.kind}", escape(part.host), escape(part.text), *counts)
     out.print(table)
     total = "unknown: policy.prices has no price for it" if costs.cost is None else f"{costs.cost:.4f}"
     out.print(f"At most, with nothing cached and no call repeated. In money: {total}")
