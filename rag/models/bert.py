@@ -140,7 +140,7 @@ def fitting(folder: Path) -> Iterator[None]:
 
 def check_vocabulary(bert: Bert, tokens: int, window: int) -> None:
     """A token or a place that has no row would be read from anywhere."""
-    words, places = bert.rows("embeddings.word_embeddings.weight"), bert.rows(_PLACES) - bert.first_position
+    words, places = bert.rows("embeddings.word_embeddings.weight"), bert.rows(_PLACES)
     if tokens > words:
         raise damaged(bert.folder / "tokenizer.json", f"it knows {tokens:,} tokens, the weights {words:,}")
     if window > places:
