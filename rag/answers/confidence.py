@@ -26,6 +26,7 @@ UNSURE = "The documents may not answer this; nearest:"
 
 SHIPPED = Path(__file__).with_name("confidence.json")
 _LEAST = 1e-4
+_LEAST_MARK = 1e-3
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -129,7 +130,7 @@ def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
     marks has read: the logits of another are on another scale.
 
     `reading`: the mean of what was read, in which each passage weighs as much as the odds that it is
-    relevant; what a passage beside the point says does not count.
+    relevant; what a passage beside the point says does not count. `marks`: the highest mark in any of them.
     """
     ranked = sorted(passages, key=lambda passage: passage.rank)
     logits = [log_odds(passage.relevance, _LEAST) for passage in ranked]
@@ -148,6 +149,7 @@ def features(question: str, passages: Sequence[Passage]) -> dict[str, float]:
         odds = [math.exp(logit) for logit, _ in readings]
         weighed = (o * read.logit for o, (_, read) in zip(odds, readings, strict=True))
         found["reading"] = sum(weighed) / sum(odds)
+        found["marks"] = log_odds(max(float(read.marks.max()) for _, read in readings), _LEAST_MARK)
     return found
 
 

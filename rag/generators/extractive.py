@@ -30,7 +30,7 @@ class ExtractiveSettings(GeneratorSettings, frozen=True):
 
     kind: Literal["extractive"] = "extractive"
     sentences: PositiveInt = 3
-    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
+    within: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
     words: PositiveInt = 66
 
     def local_model(self, tokens: LocalModel) -> LocalModel:

@@ -84,8 +84,8 @@ def write_groups(data: Path, work: Path) -> None:
     lay_out(work / "manuals")
     rng = random.Random(SEED)
     pages = read_manuals(work / "manuals")
-    _write(work / "manuals.groups.jsonl", (group for page in pages for group in manual_groups(page, rng)))
-    _write(work / "collections.groups.jsonl", collection_groups(data, _vectors()))
+    put_groups(work / "manuals.groups.jsonl", (group for page in pages for group in manual_groups(page, rng)))
+    put_groups(work / "collections.groups.jsonl", collection_groups(data, _vectors()))
     told = {one.name: [one.licence, _hash(data / "train" / one.name)] for one in COLLECTIONS}
     told |= {one.package: [one.licence, one.version] for one in MANUALS}
     (work / "sources.json").write_text(json.dumps(told, indent=1))
@@ -267,7 +267,7 @@ def _vectors() -> Vectors:
     return lambda texts: np.stack([found.vector for found in embedder.embed_passages(texts)])
 
 
-def _write(path: Path, groups: Iterable[Group]) -> None:
+def put_groups(path: Path, groups: Iterable[Group]) -> None:
     with path.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(asdict(group)) + "\n" for group in groups)
 

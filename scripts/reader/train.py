@@ -40,11 +40,11 @@ def train(work: Path, out: Path, minutes: float) -> None:
     course = ReadingCourse(network, body, recipe, minutes, kept)
     came = dict(course.run(lessons, lambda line: print(line, flush=True)))
     natural = [group for group in held_out(work) if len(group.items) > 1]
-    came["factor"], came["bias"] = calibrate(network, body, _spread(natural), recipe.window)
+    came["factor"], came["bias"] = calibrate(network, body, spread(natural), recipe.window)
     save_network(network, body, out, record(work, recipe, lessons, came))
 
 
-def _spread(groups: list[Group]) -> list[Group]:
+def spread(groups: list[Group]) -> list[Group]:
     """Some of each collection, so that none decides alone."""
     by: dict[str, list[Group]] = defaultdict(list)
     for group in random.Random(SEED).sample(groups, len(groups)):
@@ -89,9 +89,13 @@ def group_files(work: Path) -> list[Path]:
 
 def read_groups(work: Path) -> Iterator[Group]:
     for path in group_files(work):
-        with path.open(encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                yield Group(**{**row, "items": tuple(Item(**item) for item in row["items"])})
+        yield from groups_of(path)
+
+
+def groups_of(path: Path) -> Iterator[Group]:
+    with path.open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            yield Group(**{**row, "items": tuple(Item(**item) for item in row["items"])})
 
 
 def _kind(group: Group) -> str:
