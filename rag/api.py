@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -159,6 +160,15 @@ class Rag:
     def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
         return self.assembly.ingestor.telling(progress).ingest([Path(path) for path in paths], prune)
 
+    def would_ingest(self, *paths: str | Path, prune: bool = False) -> IngestReport:
+        """What `ingest` would do: files are read and cut, nothing is encoded or written."""
+        if self.assembly.has_index:
+            return self.assembly.ingestor.would_ingest([Path(path) for path in paths], prune)
+        with TemporaryDirectory() as folder:  # no index is made by asking what would be in it
+            store = self.settings.store.beside(Path(folder))
+            with Rag(self.settings.model_copy(update={"store": store})) as empty:
+                return empty.assembly.ingestor.would_ingest([Path(path) for path in paths], prune)
+
     def remove(self, *sources: str, everything: bool = False) -> list[str]:
         """Takes documents, files or folders out of the index; all documents only with `everything`."""
         self.assembly.existing_index()
@@ -189,6 +199,13 @@ class Rag:
     def documents(self) -> list[str]:
         """The source of each document in the index."""
         return [source for source, _ in self.assembly.existing_index().catalog.sources()]
+
+    def file_of(self, source: str) -> Path | None:
+        """Where the file of a document lies, or lay; None of what came from no file of this index."""
+        if not self.settings.retriever.own:
+            return None
+        root = SourceRoot.of(self.assembly.index.folder, self.assembly.index.catalog)
+        return root.folder / source.partition("#")[0]
 
     def status(self) -> Status:
         return read_status(self.assembly)

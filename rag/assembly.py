@@ -50,6 +50,10 @@ class Assembly:
     def index(self) -> Index:
         return Index(self.settings.store.path, self.settings.store.build())
 
+    @property
+    def has_index(self) -> bool:
+        return (self.settings.store.path / CATALOG).exists()
+
     def existing_index(self) -> Index:
         """The index, where one was made: none is made by looking for it."""
         if "index" not in self.__dict__:

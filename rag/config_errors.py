@@ -17,6 +17,8 @@ from rag.services.account import without_password
 PREFIX = "RAG_"
 DELIMITER = "__"
 SECRETS = ("api_key", "token")
+# Read elsewhere, and no setting of a config: the program that opens a source.
+_NO_SETTINGS = ("RAG_OPENER",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def keys_in(content: Mapping[str, Any], section: str) -> Mapping[str, Any]:
 
 
 def _upper_environment() -> list[str]:
-    return [name.upper() for name in os.environ if name.upper().startswith(PREFIX)]
+    upper = map(str.upper, os.environ)
+    return [name for name in upper if name.startswith(PREFIX) and name not in _NO_SETTINGS]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

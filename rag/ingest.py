@@ -77,22 +77,37 @@ class Ingestor:
                 self._catalog.set_meta(fingerprint=self._fingerprint)
             root = SourceRoot.of(self._index.folder, self._catalog)
             tally = _Tally()
-            found = list(self._find(paths, root, prune))
-            files = [item for item in found if isinstance(item, Path)]
-            unread = [Skipped(root.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)]
-            tally.skipped += unread
-            # A link that is not followed is no more in the folder than a hidden file.
-            tally.skipped += [Skipped(root.source(f.path), OUTSIDE) for f in found if isinstance(f, LeadsOut)]
+            files, gone = self._look(paths, root, prune, tally)
             self._read_all(files, root, generation, tally, reach(paths, self._loaders))
             if prune:
-                # What could not be read has not vanished: nothing under it is pruned.
-                seen = {root.source(file) for file in files}
-                gone = self._gone(paths, seen, {s.source for s in unread}, root)
                 self._forget(generation, gone)
                 tally.removed += len(gone)
             self._catalog.sweep(pending=True)
             if not self._catalog.files_cut_otherwise(self._chunker.fingerprint):
                 self._catalog.set_meta(fingerprint=self._fingerprint)
+        return tally.report(time.perf_counter() - started)
+
+    def would_ingest(self, paths: Sequence[Path], prune: bool = False) -> IngestReport:
+        """What `ingest` would do: files are read and cut, nothing is encoded or written."""
+        started, tally = time.perf_counter(), _Tally()
+        root = SourceRoot.of(self._index.folder, self._catalog)
+        files, gone = self._look(paths, root, prune, tally)
+        named = [(path, root.source(path)) for path in files]
+        readings = Readings(
+            self._catalog, self._loaders, self._chunker, self._key, reach(paths, self._loaders)
+        )
+        missing: set[bytes] = set()
+        for item in readings.of(named):
+            if isinstance(item, New):
+                tally.count(item)
+                tally.chunks += len(item.entry.chunks)
+                missing.update(self._catalog.missing(item.entry.keys))
+            else:
+                tally.unchanged += item.unchanged
+                tally.removed += len(item.gone)
+                tally.skipped += item.skipped
+        tally.removed += len(gone)
+        tally.embedded = len(missing)
         return tally.report(time.perf_counter() - started)
 
     def remove(self, sources: Sequence[str], everything: bool = False) -> list[str]:
@@ -168,6 +183,22 @@ class Ingestor:
         ]
         yield from find_files(there, self._loaders)
 
+    def _look(
+        self, paths: Sequence[Path], root: SourceRoot, prune: bool, tally: _Tally
+    ) -> tuple[list[Path], dict[str, str]]:
+        """The files to read; and with `prune` the documents, each with its file, that were not met."""
+        found = list(self._find(paths, root, prune))
+        files = [item for item in found if isinstance(item, Path)]
+        unread = [Skipped(root.source(Path(s.source)), s.reason) for s in found if isinstance(s, Skipped)]
+        tally.skipped += unread
+        # A link that is not followed is no more in the folder than a hidden file.
+        tally.skipped += [Skipped(root.source(f.path), OUTSIDE) for f in found if isinstance(f, LeadsOut)]
+        if not prune:
+            return files, {}
+        # What could not be read has not vanished: nothing under it is pruned.
+        seen = {root.source(file) for file in files}
+        return files, self._gone(paths, seen, {s.source for s in unread}, root)
+
     def _read_all(
         self,
         files: Sequence[Path],
@@ -190,6 +221,7 @@ class Ingestor:
                 self._finish(item, group, tally, refused)
                 refused, done = [], done + 1
                 self._progress("read", done, len(files))
+            group.is_last = True
             self._flush(group, tally, storing)
             group.stored.result()
 
@@ -198,10 +230,7 @@ class Ingestor:
         if cut.is_new and self._is_taken(document, group):
             refused.append(Skipped(document.source, "a document of another file has this very name"))
             return
-        tally.furniture += document.furniture
-        tally.furnished += document.furniture > 0
-        tally.new += cut.is_new
-        tally.changed += not cut.is_new
+        tally.count(cut)
         group.add(cut.entry)
 
     def _finish(self, read: Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
@@ -232,22 +261,23 @@ class Ingestor:
 
         One group is stored while the next is encoded, but never two at a time.
         """
-        self._embed(group.entries, tally)
+        self._embed(group.entries, tally, group.is_last)
         group.stored.result()
         group.stored = storing.submit(self._store, group.leave(), tally)
 
     def _store(self, group: _Group, tally: _Tally) -> None:
         chunks = [chunk for entry in group.entries for chunk in entry.chunks]
         self._catalog.mark_dirty([chunk.id for chunk in chunks])
-        self._progress("store", tally.chunks, tally.chunks + len(chunks))
+        total = tally.chunks + len(chunks) if group.is_last else 0
+        self._progress("store", tally.chunks, total)
         self._index.put(group.generation, chunks, self._vectors(group.entries))
         stale = self._catalog.commit(group.entries, group.gone, group.files)
         self._index.remove(group.generation, stale)
         self._catalog.clear_dirty()
         tally.chunks += len(chunks)
-        self._progress("store", tally.chunks, tally.chunks)
+        self._progress("store", tally.chunks, total)
 
-    def _embed(self, entries: Sequence[Entry], tally: _Tally) -> None:
+    def _embed(self, entries: Sequence[Entry], tally: _Tally, is_last: bool = True) -> None:
         """Encodes what the cache does not hold, and saves it as it comes."""
         readings = {
             key: chunk.reading
@@ -256,7 +286,7 @@ class Ingestor:
         }
         # Longest first over the whole group: batches of like lengths waste no padding.
         missing = sorted(self._catalog.missing(readings), key=lambda key: -len(readings[key]))
-        total = tally.embedded + len(missing)
+        total = tally.embedded + len(missing) if is_last else 0
         self._progress("embed", tally.embedded, total)
         for keys, encoded in ahead(self._encoded(missing, readings), 1):
             self._catalog.put_embeddings(keys, encoded)
@@ -335,6 +365,13 @@ class _Tally:
     furnished: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
+    def count(self, cut: New) -> None:
+        furniture = cut.entry.document.furniture
+        self.furniture += furniture
+        self.furnished += furniture > 0
+        self.new += cut.is_new
+        self.changed += not cut.is_new
+
     def report(self, seconds: float) -> IngestReport:
         return IngestReport(
             new=self.new,
@@ -368,6 +405,7 @@ class _Group:
     size: int = 0
     leaving: set[str] = field(default_factory=set)
     stored: Future[None] = field(default_factory=_done)
+    is_last: bool = False
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)

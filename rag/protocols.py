@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total) as work goes on; the total of a later stage grows while files are read."""
+"""Told (stage, done, total) as work goes on; the total is 0 while it is not known."""
 
 
 def silent(stage: str, done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from rag.config_errors import DELIMITER, PREFIX, SECRETS, Sections, keys_in, ref
 from rag.embedders import AnyEmbedderSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
 from rag.errors import ConfigError
-from rag.files.given import read_yaml
+from rag.files.given import MOST_OF_YAML, parse_yaml, read_given
 from rag.generators import AnyGeneratorSettings
 from rag.generators.extractive import ExtractiveSettings
 from rag.loaders import LoaderSettings
@@ -86,7 +86,11 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
         """From a file (or none) and the environment. Everything wrong with them is one ConfigError."""
-        content = _read(Path(path)) if path is not None else {}
+        return cls.of(_read(Path(path)) if path is not None else {}, path)
+
+    @classmethod
+    def of(cls, content: dict[str, Any], path: str | Path | None) -> Settings:
+        """From what a file holds, and the environment."""
         sections = Sections.of(cls)
         sections.check_file(content, path)
         sections.check_environment()
@@ -180,7 +184,15 @@ def _refuse_senseless(value: Any, name: str, path: str | Path | None) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = read_yaml(path, "config")
+    return parse_config(read_config(path), path)
+
+
+def read_config(path: Path) -> bytes:
+    return read_given(path, "config", MOST_OF_YAML)
+
+
+def parse_config(raw: bytes, path: Path) -> dict[str, Any]:
+    content = parse_yaml(raw, f"config {path}")
     if not isinstance(content, dict | None):
         raise ConfigError(f"config {path} holds {type(content).__name__}, not sections such as `reranker:`")
     refuse_secrets(content or {}, path)

@@ -18,6 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Compiled models of the tests' own, for the processes that tests start too.
 _cache = TemporaryDirectory(prefix="rag-cache-")
 os.environ["XDG_CACHE_HOME"] = _cache.name
+# What a user's own folders remember stays out of tests, and theirs out of it.
+os.environ["XDG_STATE_HOME"] = os.environ["XDG_DATA_HOME"] = _cache.name
 
 
 @pytest.fixture(autouse=True)

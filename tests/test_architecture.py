@@ -67,6 +67,7 @@ HOMES = {
     "pydantic_settings": {"settings"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "watchfiles": {"cli.watching"},
     "matplotlib": {"evaluation.pages.pictures"},
     "ir_measures": {"evaluation.metrics"},
     "sklearn": {"evaluation.fitting"},
@@ -96,6 +97,7 @@ READS_ENVIRONMENT = {
     "models.torch_bi_encoder",
     "models.int8",
     "cli.app",
+    "cli.opening",
 }
 HEAVY = {
     "torch",

@@ -75,6 +75,19 @@ def uri(chunk: Chunk) -> str:
     )
 
 
+def renumbered(text: str, numbers: Mapping[int, int], at_line_ends: bool) -> str:
+    """With other numbers in its markers. `at_line_ends`: elsewhere `[1]` belongs to what is quoted."""
+    pattern = re.compile(rf"{_MARKER.pattern}(?=[ \t]*$)", re.MULTILINE) if at_line_ends else _MARKER
+
+    def anew(marker: re.Match[str]) -> str:
+        old = list(_numbers(marker[1]))
+        if not numbers.keys() & {*old}:
+            return marker[0]
+        return f"[{', '.join(str(number) for number in dict.fromkeys(numbers.get(n, n) for n in old))}]"
+
+    return pattern.sub(anew, text)
+
+
 def _claims(text: str) -> Iterator[_Claim]:
     marked: dict[Span, list[int]] = {}
     before: Span | None = None

@@ -10,36 +10,110 @@ import gc
 import os
 import sys
 import traceback
-from typing import Any
+from difflib import get_close_matches
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.models import CommandInfo
 
-from rag.cli import asking, evaluation, indexing, inspecting, streams, training
+from rag import __version__
+from rag.cli import (
+    asking,
+    configuring,
+    evaluation,
+    indexing,
+    inspecting,
+    opening,
+    streams,
+    training,
+    watching,
+)
 from rag.cli.printing import echo, print_json
-from rag.errors import RagError
+from rag.errors import InputError, RagError
 from rag.shown import shown
 
 # What typer raises where it is given an option or a value that there is not.
 _UsageError: Any = typer.BadParameter.__base__
+# In an order of use: whoever is in a hurry reads the first.
+_GROUPS = {
+    "Start": "demo init ingest ask search open",
+    "Look closer": "why status config doctor models help",
+    "Keep it": "watch remove rebuild backup restore cache allow",
+    "Many questions": "run plan feedback",
+    "Measure and improve": "questions eval compare calibrate tune train",
+}
 
 app = typer.Typer(
     name="rag",
     help="Questions answered from your documents, reranked and with citations, offline by default.",
+    epilog='First: rag ingest FOLDER, then rag ask "How do I reset the tracker?". '
+    "Exit code 0: done, 1: an error that says what to do, 2: wrong usage, 3: no sure answer.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (indexing, asking, inspecting, evaluation, training):
-    app.add_typer(room.commands)
 
 
-@app.command()
+def _version(wanted: bool) -> None:
+    if wanted:
+        echo(f"rag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
 def demo() -> None:
     """Ingest the handbook that comes with rag, ask it three questions, show what reranking moved."""
     from rag.cli.demo import show
 
     show()
+
+
+def show_help(
+    context: typer.Context,
+    command: Annotated[str | None, typer.Argument(help="Of this command.", metavar="COMMAND")] = None,
+) -> None:
+    """Show this page, or what a command takes."""
+    root = context.find_root()
+    if command is None:
+        typer.echo(root.get_help())
+        return
+    group = cast(TyperGroup, root.command)
+    found = group.get_command(root, command)
+    if found is None:
+        near = get_close_matches(command, group.list_commands(root), n=1)
+        raise InputError(
+            f"there is no command {command!r}" + (f": did you mean {near[0]!r}?" if near else "")
+        )
+    typer.echo(found.get_help(found.context_class(found, info_name=command, parent=root)))
+
+
+def _register() -> None:
+    """Each command in its group."""
+    rooms = (indexing, asking, opening, configuring, inspecting, watching, evaluation, training)
+    known = {_name(info): info for room in rooms for info in room.commands.registered_commands}
+    known |= {"demo": CommandInfo("demo", callback=demo), "help": CommandInfo("help", callback=show_help)}
+    for group, names in _GROUPS.items():
+        for name in names.split():
+            info = known.pop(name)
+            info.rich_help_panel = group
+            app.registered_commands.append(info)
+    assert not known, f"in no group: {known}"
+
+
+def _name(info: CommandInfo) -> str:
+    return info.name or str(getattr(info.callback, "__name__", ""))
+
+
+_register()
 
 
 def program() -> None:

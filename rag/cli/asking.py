@@ -37,29 +37,42 @@ Explain = Annotated[
 ]
 
 
+Full = Annotated[bool, typer.Option("--full", help="Passages whole, not the place that matched.")]
+
+
 @commands.command()
 def ask(
     question: Question,
     where: Where = None,
     top_k: TopK = None,
     threshold: Threshold = None,
+    passages: Annotated[
+        bool, typer.Option("--passages", "-p", help="Show the passages that the answer was made from too.")
+    ] = False,
+    full: Full = False,
+    short: Annotated[bool, typer.Option("--short", help="The answer and its sources, no more.")] = False,
     explain: Explain = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question from the documents, with numbered citations."""
     from rag.cli.printing import console
-    from rag.cli.render import render_answer, render_candidates
+    from rag.cli.remembered import remember
+    from rag.cli.render import Detail, render_answer, render_candidates
+    from rag.cli.sources import Names, sources
     from rag.contract import answer_json
     from rag.filters import Where as Filter
 
-    answer = open_rag(config).ask(question, Filter.parse(where or []), top_k=top_k, threshold=threshold)
+    rag = open_rag(config, quiet=as_json)
+    answer = rag.ask(question, Filter.parse(where or []), top_k=top_k, threshold=threshold)
     if as_json:
         print_json(answer_json(answer))
     else:
-        render_answer(console(), answer)
+        names = Names(rag.file_of)
+        render_answer(console(), answer, names, Detail(passages or full, full, short, explain))
         if explain:
             render_candidates(console(), answer.trace)
+        remember({shown.number: shown.link for shown in sources(answer, names)})
     if not answer.found:
         raise typer.Exit(NO_ANSWER)
 
@@ -70,23 +83,30 @@ def search(
     where: Where = None,
     top_k: TopK = None,
     threshold: Threshold = None,
+    full: Full = False,
+    short: Annotated[bool, typer.Option("--short", help="Places alone, a line each.")] = False,
     explain: Explain = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Show the passages for a question, without an answer."""
     from rag.cli.printing import console
-    from rag.cli.render import render_candidates, render_passages
+    from rag.cli.remembered import remember
+    from rag.cli.render import Detail, render_candidates, render_search
+    from rag.cli.sources import Names
     from rag.contract import search_json
     from rag.filters import Where as Filter
 
-    result = open_rag(config).search(query, Filter.parse(where or []), top_k=top_k, threshold=threshold)
+    rag = open_rag(config, quiet=as_json)
+    result = rag.search(query, Filter.parse(where or []), top_k=top_k, threshold=threshold)
     if as_json:
         print_json(search_json(result))
     else:
-        render_passages(console(), result.passages)
+        names = Names(rag.file_of)
+        render_search(console(), result, names, Detail(True, full, short, explain))
         if explain:
             render_candidates(console(), result.trace)
+        remember({at: names.link_of(passage) for at, passage in enumerate(result.passages, 1)})
     if not result.passages:
         raise typer.Exit(NO_ANSWER)
 
@@ -94,7 +114,7 @@ def search(
 @commands.command()
 def why(
     question: Question,
-    source: Annotated[str, typer.Argument(help="The document, by its source (see `rag status --sources`).")],
+    source: Annotated[str, typer.Argument(help="The document, by its source or the end of it.")],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -102,7 +122,7 @@ def why(
     from rag.cli.printing import console
     from rag.cli.render import render_absence
 
-    absence = open_rag(config).why(question, source)
+    absence = open_rag(config, quiet=as_json).why(question, source)
     print_json(asdict(absence)) if as_json else render_absence(console(), absence)
 
 
@@ -123,7 +143,7 @@ def feedback(
 
     if (answer is None) != (good is None) or (note and answer is None):
         raise typer.BadParameter("feedback needs an answer and --good or --bad")
-    rag = open_rag(config)
+    rag = open_rag(config, quiet=as_json)
     if answer is None or good is None:
         found = rag.given_feedback()
     else:

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rag.api import Rag
 from rag.cli.printing import console
 from rag.cli.progress import showing_progress
-from rag.cli.render import moved_arrow, render_answer, render_report
+from rag.cli.render import Detail, moved_arrow, render_answer, render_report
+from rag.cli.sources import Names
 from rag.files.shipped import handbook
 from rag.protocols import Progress, silent
 from rag.settings import Settings
@@ -36,7 +37,8 @@ def show() -> None:
 def _show_question(out: Console, rag: Rag, question: str) -> None:
     out.print(f"\n[bold]? {escape(question)}[/]\n")
     answer = rag.ask(question)
-    render_answer(out, answer)
+    # The handbook's own names: where Python has installed it is nobody's concern.
+    render_answer(out, answer, Names(lambda source: None), Detail())
     if answer.found:
         _show_moves(out, answer)
 

@@ -20,6 +20,8 @@ commands = typer.Typer()
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many documents go.")]
 
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="No bar, no lines of progress.")]
+
 # Of the documents of an index.
 _LARGE_SHARE = 0.1
 
@@ -30,19 +32,27 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove documents under PATH whose file is gone.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, and stop: nothing is written.")
+    ] = False,
+    no_progress: NoProgress = False,
     yes: Yes = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Bring the index up to date with files and folders. What is unchanged is not read again."""
     from rag.cli.progress import showing_progress
-    from rag.cli.render import render_report
+    from rag.cli.render import render_plan_of_ingest, render_report
     from rag.contract import ingest_json
 
-    rag = open_rag(config)
+    rag = open_rag(config, quiet=as_json)
+    if dry_run:
+        would = rag.would_ingest(*paths, prune=prune)
+        print_json({"dry_run": True, **ingest_json(would)}) if as_json else render_plan_of_ingest(would)
+        return
     if prune and not (yes or as_json):
         _confirm(rag.would_prune(*paths), rag)
-    with showing_progress(quiet=as_json) as progress:
+    with showing_progress(quiet=as_json or no_progress) as progress:
         report = rag.ingest(*paths, prune=prune, progress=progress)
     print_json(ingest_json(report)) if as_json else render_report(report)
 
@@ -57,7 +67,7 @@ def status(
     from rag.cli.printing import console
     from rag.cli.render import render_status
 
-    rag = open_rag(config)
+    rag = open_rag(config, quiet=as_json)
     found, listed = rag.status(), rag.documents() if sources else []
     if as_json:
         print_json({**asdict(found), "sources": listed} if sources else asdict(found))
@@ -79,7 +89,7 @@ def remove(
     """Take documents out of the index. Their vectors go too, unless another document has the same text."""
     if bool(sources) == everything:
         raise typer.BadParameter("name documents, or give --all")
-    rag = open_rag(config)
+    rag = open_rag(config, quiet=as_json)
     named = sources or []
     if not (dry_run or yes or as_json):
         _confirm(rag.would_remove(*named, everything=everything), rag)
@@ -108,7 +118,7 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Keep all that cannot be made again, documents, embeddings and feedback, in one file."""
-    made = open_rag(config).backup(path)
+    made = open_rag(config, quiet=as_json).backup(path)
     if as_json:
         print_json(asdict(made))
     else:
@@ -126,7 +136,7 @@ def restore(
     from rag.cli.progress import showing_progress
 
     with showing_progress(quiet=as_json) as progress:
-        chunks = open_rag(config).restore(path, replace=replace, progress=progress)
+        chunks = open_rag(config, quiet=as_json).restore(path, replace=replace, progress=progress)
     if as_json:
         print_json({"chunks": chunks})
     else:
@@ -145,7 +155,7 @@ def rebuild(
     from rag.cli.progress import showing_progress
 
     with showing_progress(quiet=as_json) as progress:
-        chunks = open_rag(config).rebuild(embed, progress)
+        chunks = open_rag(config, quiet=as_json).rebuild(embed, progress)
     if as_json:
         print_json({"chunks": chunks})
     else:

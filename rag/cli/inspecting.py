@@ -22,7 +22,7 @@ def run(config: RunConfig, as_json: Json = False) -> None:
     from rag.runs.run import run as run_config
 
     with showing_progress(quiet=as_json) as progress:
-        summary = run_config(load_settings(config), str(config), progress)
+        summary = run_config(load_settings(config, quiet=as_json), str(config), progress)
     print_json(asdict(summary)) if as_json else render_run(summary)
     if summary.failed:
         raise typer.Exit(1)
@@ -35,7 +35,7 @@ def plan(config: RunConfig, as_json: Json = False) -> None:
     from rag.cli.render import render_costs
     from rag.runs.costs import costs_of_run
 
-    costs = costs_of_run(load_settings(config))
+    costs = costs_of_run(load_settings(config, quiet=as_json))
     print_json(costs.as_json()) if as_json else render_costs(console(), costs)
 
 
@@ -48,7 +48,7 @@ def cache(
     """Show how many reranking scores are kept (policy.cache), or forget them."""
     from rag.second_stage.score_store import open_store
 
-    settings = load_settings(config)
+    settings = load_settings(config, quiet=as_json)
     store = open_store(settings.store.path, settings.policy.cache_bytes)
     if clear:
         store.clear()
@@ -62,11 +62,13 @@ def cache(
 @commands.command("config")
 def show_config(config: Config = None, as_json: Json = False) -> None:
     """Print the resolved settings, and where each value came from."""
+    from rag.cli.found_config import find_config
     from rag.cli.printing import console
     from rag.cli.render import render_settings
     from rag.settings import resolved
 
-    rows = list(resolved(load_settings(config), config))
+    settings = load_settings(config, quiet=as_json)
+    rows = list(resolved(settings, config or find_config(Path.cwd())))
     if as_json:
         print_json({key: {"value": value, "from": origin} for key, value, origin in rows})
     else:
@@ -80,7 +82,7 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
     from rag.cli.render import render_checks
     from rag.inspection.doctor import examine
 
-    checks = examine(load_settings(config))
+    checks = examine(load_settings(config, quiet=as_json))
     well = all(check.ok for check in checks)
     if as_json:
         print_json({"ok": well, "checks": [check.as_json() for check in checks]})
@@ -100,7 +102,7 @@ def models(
     from rag.cli.render import render_models
     from rag.inspection.models_in_use import models_in_use
 
-    found = models_in_use(load_settings(config))
+    found = models_in_use(load_settings(config, quiet=as_json))
     if as_json:
         print_json({"models": [model.as_json() for model in found]})
     else:

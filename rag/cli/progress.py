@@ -45,10 +45,10 @@ def _bars() -> Iterator[Progress]:
         tasks = {}
 
         def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks and total:
-                tasks[stage] = bars.add_task(_VERBS.get(stage, stage), total=total)
+            if stage not in tasks and (done or total):
+                tasks[stage] = bars.add_task(_VERBS.get(stage, stage), total=None)
             if stage in tasks:
-                bars.update(tasks[stage], completed=done, total=total)
+                bars.update(tasks[stage], completed=done, total=total or None)
 
         yield show
 
@@ -60,7 +60,8 @@ class _Lines:
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         due = now - self._last.get(stage, now - _SECONDS / 2) >= _SECONDS
-        if total and (due or (done == total and stage in self._last)):
+        if (done or total) and (due or (done == total and stage in self._last)):
             self._last[stage] = now
-            print(f"{_VERBS.get(stage, stage)}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            of = f" of {total:,}" if total else ""
+            print(f"{_VERBS.get(stage, stage)}: {done:,}{of}", file=sys.stderr, flush=True)
         self._last.setdefault(stage, now)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from rag.answers.excerpt import Excerpt, excerpt, whole_passage
 from rag.cli.printing import console
+from rag.cli.sources import Names, Shown, numbered_text, numbers, sources
 from rag.shown import in_line
-from rag.types import Answer, Citation, IngestReport, Passage, RerankTrace, Trace
+from rag.types import Answer, IngestReport, Passage, RerankTrace, SearchResult, Trace
 
 if TYPE_CHECKING:
     from rag.feedback import Feedback
@@ -24,13 +28,34 @@ if TYPE_CHECKING:
     from rag.runs.costs import Costs
     from rag.runs.run import RunSummary
 
-_EXCERPT = 160
+_MARK = "bold yellow not dim"
 # Some model cards have thousands.
 _FIGURES = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much is shown. short: an answer and its sources, or places alone. full: passages whole."""
+
+    passages: bool = False
+    full: bool = False
+    short: bool = False
+    stages: bool = False
+
+
 def render_report(report: IngestReport) -> None:
     out = console()
+    _render_counts(out, report)
+    out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
+
+
+def render_plan_of_ingest(report: IngestReport) -> None:
+    out = console()
+    _render_counts(out, report)
+    out.print(f"would write {report.chunks:,} chunks and encode {report.embedded:,}; nothing was written")
+
+
+def _render_counts(out: Console, report: IngestReport) -> None:
     counts = ("new", "changed", "unchanged", "removed")
     out.print(
         ", ".join(f"{getattr(report, name)} {name}" for name in counts) + f", {len(report.skipped)} skipped"
@@ -39,32 +64,77 @@ def render_report(report: IngestReport) -> None:
         out.print(f"  [yellow]skipped[/] {escape(in_line(skipped.source))}: {escape(skipped.reason)}")
     if report.furniture:
         out.print(f"furniture: {report.furniture:,} lines in {report.furnished:,} documents left out")
-    out.print(f"{report.chunks:,} chunks written, {report.embedded:,} encoded, {report.seconds:.1f} s")
 
 
-def render_answer(out: Console, answer: Answer) -> None:
-    out.print(Text(answer.text))
-    if answer.notice:
+def render_answer(out: Console, answer: Answer, names: Names, detail: Detail) -> None:
+    """The answer, its sources once, its confidence; the rest where it is asked for."""
+    out.print(Text(numbered_text(answer, names)))
+    if answer.notice and not detail.short:
         out.print(Text(answer.notice, style="dim"))
     if answer.citations:
         out.print()
-    for line in dict.fromkeys(_citation(citation, answer.passages) for citation in answer.citations):
-        out.print(line)
-    if answer.passages:
+    for shown in sources(answer, names):
+        out.print(_source_line(shown))
+    if not detail.short:
+        out.print(_confidence(answer))
+    if detail.passages and answer.passages:
         out.print()
-        render_passages(out, answer.passages)
-    _render_stages(out, answer.trace)
+        render_passages(out, answer.question, answer.passages, names, detail, numbers(answer, names))
+    if detail.stages:
+        _render_stages(out, answer.trace)
+    _render_trouble(out, answer.trace)
 
 
-def render_passages(out: Console, passages: Sequence[Passage]) -> None:
+def _source_line(shown: Shown) -> Text:
+    style = Style(link=shown.link) if shown.link else Style()
+    line = Text(f"[{shown.number}] ").append(shown.place, style)
+    return line.append("".join(f"  {flag}" for flag in shown.flags), "red")
+
+
+def _confidence(answer: Answer) -> Text:
+    """How likely it is that what is shown holds the answer, and what to do where it is not."""
+    told = f"confidence {answer.confidence:.2f}"
+    if answer.state == "unsure":
+        told += ": unsure; --passages shows where these words stand"
+    if answer.state == "not_found" and answer.trace.candidates:
+        told = f"{told}; `rag search` shows the passages that come nearest"
+    return Text(told, style="dim" if answer.found else "yellow")
+
+
+def render_search(out: Console, found: SearchResult, names: Names, detail: Detail) -> None:
+    render_passages(out, found.question, found.passages, names, detail)
+    if detail.stages:
+        _render_stages(out, found.trace)
+    _render_trouble(out, found.trace)
+
+
+def render_passages(
+    out: Console,
+    question: str,
+    passages: Sequence[Passage],
+    names: Names,
+    detail: Detail,
+    cited: Mapping[int, int] | None = None,
+) -> None:
+    """Each with the number by which an answer cites it, or by which `rag open` knows it."""
     if not passages:
         out.print("No passage is relevant enough.")
     for number, passage in enumerate(passages, start=1):
-        text = " ".join(passage.chunk.text.split())
-        excerpt = text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+        mark = f"{number}" if cited is None else f"[{cited[number]}]" if number in cited else "·"
         arrow = moved_arrow(passage.candidate.rank - passage.rank)
-        out.print(f"[bold]{number}[/]  {passage.relevance:.2f} {arrow}  [cyan]{escape(place(passage))}[/]")
-        out.print(Text(f"   {excerpt}", style="dim"))
+        place = escape(names.of_passage(passage))
+        out.print(f"[bold]{escape(mark):<2}[/] {passage.relevance:.2f} {arrow}  [cyan]{place}[/]")
+        if detail.full:
+            out.print(Padding(_marked(whole_passage(question, passage.chunk)), (0, 0, 1, 3)))
+        elif not detail.short:
+            out.print(Text("   ").append_text(_marked(excerpt(question, passage.chunk))))
+
+
+def _marked(found: Excerpt) -> Text:
+    shown = Text(found.text, style="dim")
+    for start, end in found.marks:
+        shown.stylize(_MARK, start, end)
+    return shown
 
 
 def render_candidates(out: Console, trace: Trace) -> None:
@@ -190,33 +260,10 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "problem", model.problem
 
 
-def place(passage: Passage) -> str:
-    """Where a passage stands: source, page or heading."""
-    chunk = passage.chunk
-    return _place(chunk.source, chunk.page, " › ".join(chunk.headings)) + _elsewhere(passage.candidate.also)
-
-
 def moved_arrow(moved: int) -> str:
     if moved == 0:
         return "[dim]  =[/]"
     return f"[green]↑{moved:>2}[/]" if moved > 0 else f"[red]↓{-moved:>2}[/]"
-
-
-def _citation(citation: Citation, passages: Sequence[Passage]) -> str:
-    flag = "" if citation.status == "ok" else f"  [red]{citation.status}[/]"
-    if citation.source is None:
-        return f"\\[{citation.marker}]{flag}"
-    also = passages[citation.marker - 1].candidate.also
-    where = _place(citation.source, citation.page, citation.heading) + _elsewhere(also)
-    return f"\\[{citation.marker}] {escape(where)}{flag}"
-
-
-def _elsewhere(also: Sequence[str]) -> str:
-    return f" (also in {', '.join(also)})" if also else ""
-
-
-def _place(source: str, page: int | None, heading: str | None) -> str:
-    return ", ".join([in_line(source), *([f"page {page}"] if page else []), *([heading] if heading else [])])
 
 
 def rerank_line(rerank: RerankTrace) -> str:
@@ -243,5 +290,11 @@ def _render_stages(out: Console, trace: Trace) -> None:
                 style="dim",
             )
         )
+
+
+def _render_trouble(out: Console, trace: Trace) -> None:
+    """What a user should know of an answer, however short it is."""
+    if trace.rerank and trace.rerank.status in ("late", "degraded"):
+        out.print(Text(rerank_line(trace.rerank), style="yellow"))
     for note in trace.notes:
         out.print(Text(f"note: {note}", style="yellow"))

@@ -13,7 +13,7 @@ from typing import Any
 from rag.errors import ConfigError
 
 # A setting has a line; the longest config here has 8 kB.
-_MOST_OF_YAML = 256_000
+MOST_OF_YAML = 256_000
 _MOST_NODES = 50_000
 _DEEPEST = 30
 _KINDS = {
@@ -54,7 +54,7 @@ def _read_file(descriptor: int, told: str, most_bytes: int) -> bytes:
         os.close(descriptor)
 
 
-def read_yaml(path: Path, named: str, most_bytes: int = _MOST_OF_YAML) -> Any:
+def read_yaml(path: Path, named: str, most_bytes: int = MOST_OF_YAML) -> Any:
     return parse_yaml(read_given(path, named, most_bytes), f"{named} {path}")
 
 

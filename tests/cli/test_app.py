@@ -12,13 +12,41 @@ import pytest
 from support.commands import Run
 from support.places import ROOT
 
+import rag
+
 QUESTION = "How do I reset the tracker?"
 PROGRAM = [sys.executable, "-c", "from rag.cli.app import program; program()"]
 COMMANDS = {
-    "ingest": ["PATH...", "--prune", "--yes", "--config", "--json"],
-    "ask": ["question", "--where", "--explain", "--config", "--json"],
+    "open": ["[NUMBER]", "RAG_OPENER"],
+    "watch": ["FOLDER...", "--prune", "--config"],
+    "help": ["[COMMAND]"],
+    "init": ["rag.yaml"],
+    "allow": ["[FILE]"],
+    "ingest": ["PATH...", "--prune", "--dry-run", "--no-progress", "--yes", "--config", "--json"],
+    "ask": [
+        "question",
+        "--where",
+        "--top-k",
+        "--threshold",
+        "--passages",
+        "--full",
+        "--short",
+        "--explain",
+        "--config",
+        "--json",
+    ],
     "feedback": ["[ANSWER]", "--good", "--bad", "--note", "--config", "--json"],
-    "search": ["query", "--where", "--explain", "--config", "--json"],
+    "search": [
+        "query",
+        "--where",
+        "--top-k",
+        "--threshold",
+        "--full",
+        "--short",
+        "--explain",
+        "--config",
+        "--json",
+    ],
     "why": ["question", "source", "--config", "--json"],
     "run": ["CONFIG", "--json"],
     "plan": ["CONFIG", "--json"],
@@ -98,11 +126,41 @@ def test_every_command_explains_itself_and_names_its_options(run: Run, command: 
         assert name in done.out
 
 
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").out == f"rag {rag.__version__}\n"
+
+
 def test_help_lists_every_command(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
     for command in COMMANDS:
         assert f" {command} " in done.out
+
+
+def test_help_is_one_page_in_an_order_of_use(run: Run) -> None:
+    told = run("help").out
+    assert told == run("--help").out
+    assert len(told.splitlines()) <= 60
+    places = [told.index(f"│ {name} ") for name in ("ingest", "ask", "status", "watch", "eval", "train")]
+    assert places == sorted(places)
+    assert "rag ask " in told, "an example"
+
+
+def test_help_of_a_command_is_that_command_s_own(run: Run) -> None:
+    told = run("help", "ask")
+    assert (told.code, told.out) == (0, run("ask", "--help").out)
+    unknown = run("help", "aks")
+    assert (unknown.code, "did you mean 'ask'" in unknown.err) == (1, True)
+
+
+def test_a_shell_is_told_how_a_command_goes_on(tmp_path: Path) -> None:
+    asked = {"_RAG_COMPLETE": "complete_bash", "COMP_WORDS": "rag sea", "COMP_CWORD": "1"}
+    code = "import sys; sys.argv = ['rag']; from rag.cli.app import program; program()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **asked}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, env=env, check=False
+    )
+    assert done.stdout.decode().split() == ["search"]
 
 
 def test_help_loads_no_model_library_no_store_and_no_settings() -> None:

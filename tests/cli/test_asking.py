@@ -15,15 +15,53 @@ QUESTION = "How do I reset the tracker?"
 GIBBERISH = "xqzzv blorptang frumious wibble"
 
 
-def test_ask_prints_the_answer_its_citations_and_its_passages(run: Run, config: Path) -> None:
+def test_ask_prints_the_answer_its_sources_and_its_confidence(run: Run, config: Path) -> None:
     done = run("ask", QUESTION, "--config", config)
     assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
-    assert "no language model wrote this" in done.out
-    assert any(re.match(r"\[\d\] .*resetting-the-tracker\.md", line) for line in lines)
-    assert any(re.match(r"1  0\.\d\d .*resetting-the-tracker\.md", line) for line in lines)
-    assert "reranker late-interaction: ok; encode " in done.out
-    assert "kept, or why not" not in done.out
+    text, _, rest = done.out.partition("\n\n")
+    assert "no language model wrote this" in text
+    lines = rest.splitlines()
+    assert re.fullmatch(r"\[1\] \S*handbook/telescopes/resetting-the-tracker\.md, .* › Procedure", lines[0])
+    assert re.match(r"confidence 0\.\d\d$", lines[1])
+    assert "reranker" not in done.out
+    assert "↑" not in done.out, "no passages"
+
+
+def test_more_and_less_than_that_are_shown_where_they_are_asked_for(run: Run, config: Path) -> None:
+    short = run("ask", QUESTION, "--config", config, "--short").out
+    assert "confidence" not in short
+    assert "no language model" not in short
+    assert "[1] " in short
+    passages = run("ask", QUESTION, "--config", config, "--passages").out
+    assert re.search(r"^\[1\] 0\.\d\d .*resetting-the-tracker\.md", passages, re.MULTILINE)
+    full = run("ask", QUESTION, "--config", config, "--full", "--top-k", "1").out
+    assert "   T-READY" in full or "T-READY" in full
+    assert len(full) > len(run("ask", QUESTION, "--config", config, "--passages", "--top-k", "1").out)
+    explained = run("ask", QUESTION, "--config", config, "--explain").out
+    assert "reranker late-interaction: ok; encode " in explained
+    places = run("search", QUESTION, "--config", config, "--short").out.splitlines()
+    assert [line[:2] for line in places] == ["1 ", "2 "]
+    assert len(run("search", QUESTION, "--config", config, "--full").out.splitlines()) > 8
+
+
+def test_citation_numbers_have_no_gaps_and_a_place_has_one(
+    run: Run, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is made of the second passage alone, or of the first and the third."""
+    (notes / "fuses.md").write_text("# Fuses\n\nWhich fuse is the spare fuse?\n")
+    (notes / "more.md").write_text("# Spare fuse\n\nThe spare fuse is kept in the red drawer.\n")
+    run("ingest", "notes")
+    asked = run("ask", "Where is the spare fuse kept?", "--threshold", "0", "--json").json
+    assert asked["citations"][0]["marker"] > 0
+    told = run("ask", "Where is the spare fuse kept?", "--threshold", "0").out
+    cited = [int(number) for number in re.findall(r"^\[(\d)\] ", told, re.MULTILINE)]
+    assert cited == list(range(1, len(cited) + 1))
+    assert {int(number) for number in re.findall(r" \[(\d)\]$", told, re.MULTILINE)} == {*cited}
+    monkeypatch.chdir(notes)
+    monkeypatch.setenv("RAG_STORE__PATH", str(notes.parent / ".rag"))
+    from_here = run("search", "spare fuse", "--threshold", "0", "--short").out
+    assert "more.md" in from_here
+    assert "notes/" not in from_here, "the path from where the command runs"
 
 
 def test_ask_as_json_is_the_contract(run: Run, config: Path) -> None:
@@ -138,3 +176,19 @@ def test_why_tells_the_stage_and_the_reason(run: Run, config: Path) -> None:
     assert told.code == 0
     assert told.out.startswith(f"{kitchen}: ")
     assert run("why", QUESTION, "nowhere.md", "--config", config).code == 1
+
+
+def test_why_knows_a_document_by_its_end_where_no_other_ends_so(run: Run, config: Path) -> None:
+    told = run("why", QUESTION, "resetting-the-tracker.md", "--config", config, "--json")
+    assert told.json["source"].endswith("handbook/telescopes/resetting-the-tracker.md")
+    assert "tracker" in told.json["excerpt"]
+    several = run("why", QUESTION, "md", "--config", config)
+    assert several.err.startswith("InputError: 'md' is not in the index")
+
+
+def test_why_lists_what_a_name_may_mean(run: Run, notes: Path) -> None:
+    (notes / "old").mkdir()
+    (notes / "old" / "soup.md").write_text("Soup was served at six.")
+    run("ingest", "notes")
+    told = run("why", "When is soup?", "soup.md")
+    assert told.err == ("InputError: 'soup.md' may be notes/old/soup.md, notes/soup.md: name one of them\n")

@@ -14,16 +14,16 @@ from rag.files.shipped import handbook
 from rag.types import CandidateTrace, Trace
 
 README_OUTPUT = (ROOT / "README.md").read_text().split("$ scripts/demo\n")[1].split("```")[0]
-RANKING = re.compile(r"^(\d)  \d\.\d\d [↑↓ ] ?[ \d=]+ ", re.MULTILINE)
+FIGURE = re.compile(r"^(confidence) \d\.\d\d", re.MULTILINE)
 
 
 def unlike(claimed: str, real: str) -> list[str]:
     """Lines that the real output does not have; `…` stands for what was left out.
 
-    Relevance and ranks are not compared: processors round differently.
+    Confidence is not compared: processors round differently.
     """
-    shown = RANKING.sub(r"\1 ", real).splitlines()
-    lines = RANKING.sub(r"\1 ", claimed).splitlines()
+    shown = FIGURE.sub(r"\1", real).splitlines()
+    lines = FIGURE.sub(r"\1", claimed).splitlines()
     return [line for line in lines if not any(there.startswith(line.rstrip("…")) for there in shown)]
 
 

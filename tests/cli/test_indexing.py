@@ -111,3 +111,22 @@ def test_a_filter_that_cannot_be_meant_is_a_clear_error(
     assert done.code == 1
     assert done.json["error"]["type"] == "InputError"
     assert message in done.json["error"]["message"]
+
+
+def test_a_dry_run_tells_what_would_happen_and_makes_nothing(run: Run, notes: Path) -> None:
+    told = run("ingest", "notes", "--dry-run")
+    assert told.out == (
+        "2 new, 0 changed, 0 unchanged, 0 removed, 0 skipped\n"
+        "would write 2 chunks and encode 2; nothing was written\n"
+    )
+    assert not (notes.parent / ".rag").exists()
+    run("ingest", "notes")
+    (notes / "soup.md").unlink()
+    (notes / "fuses.md").write_text("The spare fuse is kept in the blue drawer.")
+    (notes / "new.md").write_text("The ladder is behind the door.")
+    would = run("ingest", "notes", "--prune", "--dry-run", "--json").json
+    assert (would["dry_run"], would["new"], would["changed"], would["removed"]) == (True, 1, 1, 1)
+    assert run("status", "--sources", "--json").json["sources"] == ["notes/fuses.md", "notes/soup.md"]
+    done = run("ingest", "notes", "--prune", "--yes", "--json").json
+    same = ("new", "changed", "unchanged", "removed", "chunks", "embedded")
+    assert {key: done[key] for key in same} == {key: would[key] for key in same}
