@@ -90,7 +90,8 @@ class PageReader:
 
     def lines(self) -> Iterator[Line]:
         for line in _LINE.finditer(self._text):
-            words = tuple(self._word(*word.span()) for word in _WORD.finditer(self._text, *line.span()))
+            found = (self._word(*word.span()) for word in _WORD.finditer(self._text, *line.span()))
+            words = tuple(word for word in found if word.text)
             if words:
                 first, end = _ends(self._text, *line.span())
                 text = " ".join(word.text for word in words)

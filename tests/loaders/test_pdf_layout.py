@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from fpdf import FPDF
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.loader_samples import document, page
 
+from rag.loaders.pdf_geometry import measure, place
+from rag.loaders.pdf_headings import headings
+from rag.loaders.pdf_layout import write
+from rag.loaders.pdf_lines import Line, Word
 from rag.markdown import titles, visible
 
 LEFT, STEP = 72.0, 57.6
@@ -236,3 +243,60 @@ def test_a_table_goes_on_over_the_page() -> None:
 
 def page_of(text: str, pages: Sequence[int], number: int) -> str:
     return text[pages[number] :]
+
+
+WORDS = st.lists(
+    st.tuples(
+        st.sampled_from(["dome", "a_b", "*", "1.", "•", "|x|", "`q`", "#", "<b>", "-x", "end."]),
+        st.integers(0, 40),
+    ),
+    min_size=1,
+    max_size=6,
+)
+LINES = st.tuples(
+    WORDS,
+    st.sampled_from([72, 90, 130, 130.4]),
+    st.sampled_from([13, 13, 20, 60, -200]),
+    st.booleans(),
+    st.booleans(),
+)
+SHEETS = st.lists(
+    st.lists(st.tuples(LINES, st.sampled_from([10.0, 10.0, 16.0])), max_size=9), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(sheets=SHEETS)
+def test_wherever_lines_stand_every_word_is_shown_in_its_order(
+    sheets: list[list[tuple[LineOf, float]]],
+) -> None:
+    pages = [list(placed_at(sheet)) for sheet in sheets]
+    lines = place(pages)
+    usual = measure(lines)
+    text, starts = write(lines, headings(lines, [(0, 1, "dome")], usual), usual, len(pages))
+    shown = "".join(visible(text).split())
+    # Bullets and numbers of items are marks, and so are the bars of rows.
+    assert without_marks(shown) in (without_marks(said(pages)), without_marks("dome" + said(pages)))
+    assert list(starts) == sorted(starts)
+
+
+LineOf = tuple[list[tuple[str, int]], float, float, bool, bool]
+
+
+def placed_at(sheet: list[tuple[LineOf, float]]) -> Iterator[Line]:
+    y = 800.0
+    for (found, x, down, mono, bold), size in sheet:
+        y -= down
+        words, right = list[Word](), x
+        for text, gap in found:
+            words.append(Word(text, right, right + 6 * len(text), mono, bold))
+            right += 6 * len(text) + gap
+        yield Line(" ".join(word.text for word in words), tuple(words), y, y, size)
+
+
+def said(pages: Sequence[Sequence[Line]]) -> str:
+    return "".join("".join(line.text.split()) for page in pages for line in page)
+
+
+def without_marks(text: str) -> str:
+    return re.sub(r"[|•*`#\-]|1\.", "", text)
