@@ -1,4 +1,4 @@
-"""A manual page as a terminal shows it, as many sites put it into one `pre`: columns tell its structure."""
+"""A manual page as a terminal shows it, in a text or in the one `pre` of a web page: columns tell its structure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ _NOTHING = Placed(Line(""), 0)
 
 
 def is_page(text: str) -> bool:
-    return len({line for line in text.split("\n") if line in _NAMES}) >= _LEAST_NAMES
+    """Its sections have names at the margin, and their text is set in."""
+    lines = text.split("\n")
+    named = {
+        line for line, below in pairwise(lines) if line in _NAMES and below[:2].isspace() and below.strip()
+    }
+    return len(named) >= _LEAST_NAMES
 
 
 def as_markdown(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rag.loaders import asciidoc, man
+from rag.loaders import asciidoc, formatted, man
 from rag.loaders.raw import RawFile
 from rag.types import Document
 
@@ -18,5 +18,7 @@ def load(file: RawFile) -> Iterable[Document]:
         yield from man.load(file)
     elif file.suffix in _MAY_BE_ASCIIDOC and asciidoc.is_asciidoc(text):
         yield from asciidoc.load(file)
+    elif formatted.is_page(text):
+        yield file.document(formatted.as_markdown(text), markup="markdown")
     else:
         yield file.document(text)

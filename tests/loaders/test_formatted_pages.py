@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from support.loader_samples import document
+
 from rag.loaders.formatted import is_page
 from rag.loaders.html import read
 from rag.markdown import titles, visible
@@ -65,12 +67,19 @@ def test_filled_lines_are_paragraphs_and_broken_words_whole() -> None:
     assert "It is of no use for telescopes,\nwhich have a telescope command" in whole
 
 
+def test_a_text_file_may_hold_one_too() -> None:
+    found = document("dome.txt", PAGE)
+    assert found.markup == "markdown"
+    assert "- **-x**\n\n  Do nothing." in found.text
+    assert document("names.txt", "NAME\nAda\nDESCRIPTION\nTall\n").markup == "text"
+
+
 def test_no_word_is_lost() -> None:
     told = visible(read(f"<pre>{PAGE}</pre>").text).split()
     assert [word for word in PAGE.split() if word not in told and word != "o"] == []
 
 
 def test_other_code_stays_code() -> None:
-    for code in ("NAME = 1\nprint(NAME)", "SELECT\n       NAME\nFROM x", "NAME\nname"):
+    for code in ("NAME = 1\nprint(NAME)", "SELECT\n       NAME\nFROM x", "NAME\nname\nSYNOPSIS\nnone"):
         assert not is_page(code)
         assert read(f"<pre>{code}</pre>").text == f"```\n{code}\n```"
