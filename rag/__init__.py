@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.api import Rag, ask
+    from rag.api import AsyncRag, Rag, ask
     from rag.errors import (
         ConfigError,
         InputError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rag.api": ("Rag", "ask"),
+    "rag.api": ("AsyncRag", "Rag", "ask"),
     "rag.feedback": ("Feedback",),
     "rag.settings": ("Settings",),
     "rag.types": ("Answer", "Citation", "Document", "IngestReport", "Passage", "SearchResult"),
@@ -50,6 +50,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "AsyncRag",
     "Citation",
     "ConfigError",
     "Document",

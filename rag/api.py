@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rag.assembly import Assembly
 from rag.errors import InputError
@@ -26,6 +27,7 @@ from rag.types import Answer, Candidate, IngestReport, Passage, RerankTrace, Sca
 if TYPE_CHECKING:
     from rag.pipeline import Pipeline
 
+T = TypeVar("T")
 Filter = Mapping[str, Scalar | Iterable[Scalar]] | Where
 
 
@@ -34,6 +36,11 @@ class Rag:
 
     `where` narrows a question to documents by their metadata; `top_k` and `threshold` select for this
     question what the settings select for all.
+
+    >>> with Rag.open() as rag:
+    ...     answer = rag.ask("When is soup served?", where={"team": "kitchen"}, top_k=3)
+    >>> answer.citations[0].source
+    'notes/soup.md'
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -220,6 +227,84 @@ class Rag:
         return self.pipeline.rule.changed(top_k, threshold)
 
 
+class AsyncRag:
+    """`Rag` for an event loop, which no call ever blocks: the work is done on other threads.
+
+    >>> import asyncio
+    >>> async def main():
+    ...     async with await AsyncRag.open() as rag:
+    ...         return await rag.ask("Where is the spare fuse kept?")
+    >>> asyncio.run(main()).state
+    'answered'
+    """
+
+    def __init__(self, rag: Rag | None = None) -> None:
+        self.rag = rag or Rag()
+
+    @classmethod
+    async def open(cls, config: str | Path | Settings | None = None) -> AsyncRag:
+        return cls(await _elsewhere(lambda: Rag.open(config)))
+
+    async def close(self) -> None:
+        await _elsewhere(self.rag.close)
+
+    async def __aenter__(self) -> AsyncRag:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def ask(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> Answer:
+        return await _elsewhere(lambda: self.rag.ask(question, where, top_k=top_k, threshold=threshold))
+
+    async def search(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> SearchResult:
+        return await _elsewhere(lambda: self.rag.search(question, where, top_k=top_k, threshold=threshold))
+
+    async def stream(
+        self,
+        question: str,
+        where: Filter | None = None,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+    ) -> AsyncIterator[str | Answer]:
+        """Pieces of text as they come, and last the whole Answer. One thread of its own makes all of them."""
+        import asyncio
+
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+        pieces = self.rag.stream(question, where, top_k=top_k, threshold=threshold)
+        try:
+            while (piece := await loop.run_in_executor(thread, next, pieces, None)) is not None:
+                yield piece
+        finally:
+            thread.shutdown(wait=False)
+
+    async def ingest(self, *paths: str | Path, prune: bool = False) -> IngestReport:
+        return await _elsewhere(lambda: self.rag.ingest(*paths, prune=prune))
+
+
+async def _elsewhere(call: Callable[[], T]) -> T:
+    import asyncio  # 30 ms that a command need not pay
+
+    return await asyncio.to_thread(call)
+
+
 def _narrowed(where: Filter | None) -> Where | None:
     return Where.of(where) if where else None
 
@@ -229,7 +314,11 @@ _opening = Lock()
 
 
 def ask(question: str, config: str | Path | Settings | None = None, where: Filter | None = None) -> Answer:
-    """One question, one answer. The pipeline stays open: the next call with equal settings loads nothing."""
+    """One question, one answer. The pipeline stays open: the next call with equal settings loads nothing.
+
+    >>> ask("Where is the spare fuse kept?").found
+    True
+    """
     settings = config if isinstance(config, Settings) else Settings.load(config)
     with _opening:
         if settings not in _opened:

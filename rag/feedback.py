@@ -42,6 +42,10 @@ class Feedback:
     """`good` is about the answer as it stood: of a refusal (`found` is False), that refusing was right.
 
     `time` is ISO 8601 in UTC.
+
+    >>> rag = Rag()
+    >>> rag.feedback(rag.ask("Where is the spare fuse kept?"), good=True).good
+    True
     """
 
     time: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rag.errors import InputError
-from rag.types import METADATA_KEY, Scalar, canonical, scalars
+from rag.types import Chunk, Metadata, Scalar
 
 _INTEGERS = range(-(2**63), 2**63)  # what the stores can hold
 
@@ -71,3 +72,43 @@ def _values(value: Scalar | Iterable[Scalar]) -> tuple[str, ...]:
     if not values:
         raise InputError("a filter needs at least one value")
     return values
+
+
+# --- what a document is filed under ---------------------------------------------------------
+
+METADATA_KEY = re.compile(r"[\w.-]{1,128}", re.UNICODE)
+
+
+def canonical(value: Scalar) -> str:
+    """The one text form in which values are compared: True → true, 3.0 → 3."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    # Lone surrogates, which a command line can hold, are in no document.
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def filed(chunk: Chunk) -> Metadata:
+    """What a filter can name: the document's own metadata, and where the chunk stands."""
+    page = {} if chunk.page is None else {"page": chunk.page}
+    return {**chunk.metadata, **page, "source": chunk.source}
+
+
+def tags(metadata: Metadata) -> list[str]:
+    """What a chunk is filed under: one `key=value` for each scalar of its metadata that can be named."""
+    return [
+        tag(key, canonical(item))
+        for key, value in metadata.items()
+        for item in scalars(value)
+        if METADATA_KEY.fullmatch(key)
+    ]
+
+
+def tag(key: str, value: str) -> str:
+    # The separator cannot stand in a key, so no value can pass for another key's.
+    return f"{key}={value}"
+
+
+def scalars(value: Scalar | Iterable[Scalar]) -> Iterable[Scalar]:
+    return (value,) if isinstance(value, str | int | float | bool) else value

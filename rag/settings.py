@@ -60,6 +60,13 @@ class RunSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class Settings(BaseSettings):
+    """All that can be chosen, section by section.
+
+    >>> settings = Settings(reranker={"top_k": 3})
+    >>> settings.reranker.kind, settings.reranker.top_k
+    ('late-interaction', 3)
+    """
+
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter=DELIMITER,

@@ -6,9 +6,9 @@ nobody writes onto somebody else's value.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # numpy takes longer to import than this whole package
@@ -26,6 +26,18 @@ Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
 Markup = Literal["markdown", "asciidoc", "text"]
 
 
+def shorten(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def literal(text: str) -> str:
+    """Markdown that shows this text as it stands."""
+    return "".join(f"\\{sign}" if sign in _MARKDOWN else sign for sign in text)
+
+
+_MARKDOWN = frozenset("\\`*_{}[]<>()#+-.!|~$&")
+
 # --- what is indexed -----------------------------------------------------------------------
 
 
@@ -36,6 +48,9 @@ class Document:
     `anchors`: offset and name of each place that an address can point at, in order.
     `titles`: offset, level and text of each heading of a text whose own form does not show them.
     `furniture`: how many lines were left out of it because they are no content of its own.
+
+    >>> Document("1", "The spare fuse is in the red drawer.", "fuses.md").source
+    'fuses.md'
     """
 
     id: str
@@ -230,6 +245,10 @@ class Passage:
 
     `scorer` is who scored it; None is whoever scores in this pipeline. `read` is what a reader made of
     its chunk's `reading`, where one has read it.
+
+    >>> passages, _ = Rag().rerank("When is soup?", ["The fuse is red.", "Soup is at seven."])
+    >>> passages[0].chunk.text, passages[0].rank
+    ('Soup is at seven.', 1)
     """
 
     candidate: Candidate
@@ -272,6 +291,10 @@ class Citation:
     """A marker in the answer, resolved: `start` and `end` are offsets into the document's text.
 
     `uri` opens the document at the passage, as nearly as its form allows.
+
+    >>> citation = Rag().ask("Where is the spare fuse kept?").citations[0]
+    >>> citation.marker, citation.uri, citation.status
+    (1, 'notes/fuses.md', 'ok')
     """
 
     marker: int
@@ -407,7 +430,11 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The passages for a question, without an answer."""
+    """The passages for a question, without an answer.
+
+    >>> Rag().search("spare fuse").passages[0].chunk.source
+    'notes/fuses.md'
+    """
 
     question: str
     passages: tuple[Passage, ...]
@@ -417,6 +444,10 @@ class SearchResult:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a question.
+
+    >>> answer = Rag().ask("Where is the spare fuse kept?")
+    >>> answer.state, answer.found, answer.citations[0].source
+    ('answered', True, 'notes/fuses.md')
 
     `confidence`: how likely it is that what is shown holds the answer. `state`: `unsure` shows what is
     nearest and says so; `not_found` shows nothing.
@@ -438,11 +469,40 @@ class Answer:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        """One line, whatever the answer holds."""
+        places = dict.fromkeys(citation.source for citation in self.citations)
+        told = (
+            f"{self.state}, confidence {self.confidence:.2f}, {len(places)} source{'s' * (len(places) != 1)}"
+        )
+        return f"Answer({shorten(self.question, 60)!r}, {told}, {shorten(self.text, 80)!r})"
+
+    def _repr_markdown_(self) -> str:
+        """As a notebook shows it; nothing of a document is markup."""
+        lines = [literal(line) + "  " for line in self.text.splitlines()]
+        sources = dict.fromkeys(f"- \\[{c.marker}\\] {literal(c.source or c.status)}" for c in self.citations)
+        return "\n".join([*lines, "", *sources, "", f"*{self.state}, confidence {self.confidence:.2f}*"])
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it; nothing of a document is markup."""
+        sources = dict.fromkeys(f"[{c.marker}] {c.source or c.status}" for c in self.citations)
+        items = "".join(f"<li>{escape(source)}</li>" for source in sources)
+        told = f"{self.state}, confidence {self.confidence:.2f}"
+        return (
+            f'<div><p style="white-space: pre-wrap">{escape(self.text)}</p>'
+            f'<ul style="list-style: none">{items}</ul><small>{told}</small></div>'
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
     """What an ingest did, counted in documents. `embedded` counts texts sent to the embedder, `furniture`
-    the lines that were left out of `furnished` documents since they are no content of their own."""
+    the lines that were left out of `furnished` documents since they are no content of their own.
+
+    >>> report = Rag().ingest("notes")
+    >>> report.new, report.unchanged
+    (0, 2)
+    """
 
     new: int
     changed: int
@@ -454,43 +514,3 @@ class IngestReport:
     seconds: float
     furniture: int = 0
     furnished: int = 0
-
-
-# --- what a document is filed under ---------------------------------------------------------
-
-METADATA_KEY = re.compile(r"[\w.-]{1,128}", re.UNICODE)
-
-
-def canonical(value: Scalar) -> str:
-    """The one text form in which values are compared: True → true, 3.0 → 3."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    # Lone surrogates, which a command line can hold, are in no document.
-    return str(value).encode("utf-8", "replace").decode()
-
-
-def filed(chunk: Chunk) -> Metadata:
-    """What a filter can name: the document's own metadata, and where the chunk stands."""
-    page = {} if chunk.page is None else {"page": chunk.page}
-    return {**chunk.metadata, **page, "source": chunk.source}
-
-
-def tags(metadata: Metadata) -> list[str]:
-    """What a chunk is filed under: one `key=value` for each scalar of its metadata that can be named."""
-    return [
-        tag(key, canonical(item))
-        for key, value in metadata.items()
-        for item in scalars(value)
-        if METADATA_KEY.fullmatch(key)
-    ]
-
-
-def tag(key: str, value: str) -> str:
-    # The separator cannot stand in a key, so no value can pass for another key's.
-    return f"{key}={value}"
-
-
-def scalars(value: Scalar | Iterable[Scalar]) -> Iterable[Scalar]:
-    return (value,) if isinstance(value, str | int | float | bool) else value

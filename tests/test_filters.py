@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import InputError
-from rag.filters import Where, typed_forms
+from rag.filters import Where, canonical, typed_forms
 from rag.index.lexical import LexicalStore
 from rag.stores.chroma import EmbeddedStoreSettings
-from rag.types import Chunk, Floats, Metadata, Scalar, canonical
+from rag.types import Chunk, Floats, Metadata, Scalar
 
 VALUES: dict[str, Metadata] = {
     "text": {"key": "optics"},

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import StoreError
-from rag.filters import Where
+from rag.filters import Where, filed, tag, tags
 from rag.protocols import Passages
-from rag.types import Chunk, Hit, filed, tag, tags
+from rag.types import Chunk, Hit
 
 if TYPE_CHECKING:
     from tantivy import Index, Query

@@ -14,14 +14,14 @@ import numpy as np
 from pydantic import Field, SecretStr
 
 from rag.errors import InputError, StoreError
-from rag.filters import Where, typed_forms
+from rag.filters import Where, canonical, filed, typed_forms
 from rag.parts import Seconds
 from rag.protocols import Passages
 from rag.services.account import NO_KEY, Account, KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
 from rag.stores.chroma_service import Service, open_client
 from rag.stores.embedded import EmbeddedStore
-from rag.types import Chunk, Floats, Hit, Scalar, canonical, filed
+from rag.types import Chunk, Floats, Hit, Scalar
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import StoreError
-from rag.filters import Where
-from rag.types import Chunk, Floats, Hit, filed, tag, tags
+from rag.filters import Where, filed, tag, tags
+from rag.types import Chunk, Floats, Hit
 
 # With its key a row's name fills a line of the processor's cache, and a row of 384 dimensions 25 of them.
 _ID_BYTES = 56

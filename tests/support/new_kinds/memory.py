@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-from rag.filters import Where
+from rag.filters import Where, filed, tag, tags
 from rag.protocols import Passages
 from rag.stores.base import StoreSettings
-from rag.types import Chunk, Floats, Hit, filed, tag, tags
+from rag.types import Chunk, Floats, Hit
 
 _Kept = dict[str, tuple[Floats, list[str]]]
 _KEPT: defaultdict[str, _Kept] = defaultdict(dict)
