@@ -53,24 +53,29 @@ def main(
     graph: bool = True,
     work: Path = Path("runs/recall"),
 ) -> None:
-    """--no-graph: ours alone, in the large index. --builds 0, --count 0: only the other half."""
+    """--no-graph: ours alone, without ingest and Chroma. --builds 0, --count 0: only the other half."""
     real = np.concatenate([_vectors(path) for path in catalogs])
     asked, card = _questions(questions)
     if builds:
-        _show_reach(real, card, builds, size, busy, work / "build")
+        _show_reach(real, card if graph else None, builds, size, busy, work / "build")
     if count:
         _show_recall(real, asked, count, graph, work / "large")
 
 
-def _show_reach(real: Floats, card: EmbedderCard, builds: int, size: int, busy: int, work: Path) -> None:
-    lost: list[tuple[int, int]] = []
+def _show_reach(
+    real: Floats, card: EmbedderCard | None, builds: int, size: int, busy: int, work: Path
+) -> None:
+    lost: list[tuple[int, int | None]] = []
     loads: list[float] = []
     with _busy(busy):
         for seed in range(builds):
-            lost.append(_built(real, card, size, work, seed))
+            lost.append(
+                _built(real, card, size, work, seed) if card else (_churned(real, size, work, seed), None)
+            )
             loads.append(os.getloadavg()[0])
             print(f"build {seed + 1}: {lost[-1]}, load {loads[-1]:.0f}", file=sys.stderr, flush=True)
-    ours, theirs = (sum(of) for of in zip(*lost, strict=True))
+    ours = sum(missed for missed, _ in lost)
+    theirs = sum(missed or 0 for _, missed in lost) if card else "-"
     print("| builds | load, on cores | passages | out of reach | in Chroma's graph |\n|---|---|---|---|---|")
     load = f"{np.mean(loads):.0f}, on {os.cpu_count()}"
     print(f"| {builds} | {load} | {builds * size:,} | {ours} | {theirs} |\n", flush=True)
@@ -127,6 +132,18 @@ def _built(real: Floats, card: EmbedderCard, size: int, work: Path, seed: int) -
     fresh = store.open(catalog.identity(), catalog.generation(), catalog)
     chroma, _ = fresh.parts
     return _missed(fresh, standing), _missed(chroma, standing)
+
+
+def _churned(real: Floats, size: int, work: Path, seed: int) -> int:
+    """The same of the rows alone."""
+    shutil.rmtree(work, ignore_errors=True)
+    index = ExactIndex(work)
+    vectors = between(real, *np.random.RandomState(seed).randint(0, len(real), (2, size)))
+    _fill(index, vectors)
+    index.delete([_name(number) for number in range(size)])
+    again = between(real, *np.random.RandomState(seed + 1000).randint(0, len(real), (2, size)))
+    _fill(index, again)
+    return _missed(ExactIndex(work), {_name(number): own for number, own in enumerate(again)})
 
 
 def _missed(index: VectorIndex, standing: dict[str, Floats]) -> int:
