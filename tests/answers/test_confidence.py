@@ -108,6 +108,7 @@ def test_a_passage_beside_the_point_says_little_of_the_reading() -> None:
     near, far = passage(0.9, TEXTS["dome.md"], rank=1), passage(0.01, TEXTS["soup.md"], rank=2)
     found = features(QUESTION, [read_with(near, 2.0), read_with(far, -8.0)])
     assert found["reading"] > 1.9
+    assert found["marks"] == pytest.approx(0.0)  # one half is the highest of all
     assert "reading" not in features(QUESTION, [near, far])
 
 
