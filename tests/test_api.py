@@ -17,7 +17,11 @@ from rag.errors import InputError, StoreError
 from rag.rerankers.late_interaction import LateInteractionSettings
 from rag.types import Passage, Question, Reply
 
-QUESTIONS = ["How do I reset the tracker?", "xqzzv blorptang frumious", "fuse rating for the car GPS tracker"]
+QUESTIONS = [
+    "How do I reset the tracker?",
+    "xqzzv blorptang frumious",
+    "How many litres of LN2 do I need to get LYRA cold?",
+]
 
 
 @pytest.fixture

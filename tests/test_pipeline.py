@@ -188,12 +188,19 @@ def test_gibberish_gets_no_answer_from_the_handbook(handbook: Rag, question: str
 def test_questions_that_the_handbook_answers_get_one_from_the_right_page(handbook: Rag) -> None:
     for question, page in [
         (QUESTIONS[0], "resetting-the-tracker.md"),
-        (QUESTIONS[2], "vehicle-location-units.md"),
+        (QUESTIONS[1], "cooldown-lyra.md"),
     ]:
         answer = handbook.ask(question)
         assert answer.found
         assert names(answer.passages)[0] == page
         assert answer.citations
+
+
+def test_where_the_handbook_says_it_in_other_words_the_answer_is_shown_if_with_reserve(handbook: Rag) -> None:
+    answer = handbook.ask(QUESTIONS[2])
+    assert answer.state != "not_found"
+    assert names(answer.passages)[0] == "vehicle-location-units.md"
+    assert "position F12, 3 A" in answer.text
 
 
 # --- in other ways -------------------------------------------------------------------------
