@@ -1,4 +1,4 @@
-"""A manual page as a terminal shows it, in a text or in the one `pre` of a web page: columns tell its structure."""
+"""A manual page as a terminal shows it, in a text or in a `pre`: columns tell its structure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rag.loaders.pdf_pages import join_broken
 _SECTION = re.compile(r"[A-Z][A-Z0-9 ,/&()_-]*\Z")
 _NAMES = frozenset(("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SEE ALSO"))
 _LEAST_NAMES = 2
+_TITLE = re.compile(r"\s*[\w.+:-]+\(\d\w{0,5}\)(?=\s)")
 _SUBSECTION = 4  # columns, the most that one stands in
 _LEAST_STEP = 3
 _BULLETS = frozenset("o*•·")
@@ -32,6 +33,12 @@ def is_page(text: str) -> bool:
         line for line, below in pairwise(lines) if line in _NAMES and below[:2].isspace() and below.strip()
     }
     return len(named) >= _LEAST_NAMES
+
+
+def title(text: str) -> str | None:
+    """ls(1), as its first line has it."""
+    found = _TITLE.match(text)
+    return found[0].strip().lower() if found else None
 
 
 def as_markdown(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, takewhile
@@ -13,6 +14,8 @@ Outline = Sequence[tuple[int, int, str]]
 """Page, level and title of each entry."""
 
 _LARGER = 1.12
+# In bold, the number of a section makes a heading of letters of any size.
+_NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+\S")
 _LONGEST = 160
 _MOST_LINES = 3
 # A number before the title, which outlines leave out.
@@ -87,7 +90,8 @@ def _large(lines: Sequence[Placed], usual: Usual) -> Iterator[tuple[int, int]]:
 
 def _style(placed: Placed, usual: Usual) -> tuple[float, int, bool]:
     line = placed.line
-    large = line.size >= _LARGER * usual.size and not line.mono and len(line.text) <= _LONGEST
+    larger = line.size >= _LARGER * usual.size or (line.bold and _NUMBERED.match(line.text) is not None)
+    large = larger and not line.mono and len(line.text) <= _LONGEST
     return line.size, placed.page, large and any(map(str.isalpha, line.text))
 
 

@@ -21,7 +21,7 @@ _MONO = re.compile(
     r"mono|courier|consol|typewriter|menlo|fira ?code|inconsolata|(?:^|\+)(?:CM|SF|EC|LM)\w*TT|^ec[a-z]*tt",
     re.I,
 )
-_BOLD = re.compile(r"bold|black|heavy|semib|demi|(?:^|\+)(?:CM|SF|LM)\w*BX|(?:^|\+)CMB\d", re.I)
+_BOLD = re.compile(r"bold|black|heavy|semib|demi|-medi(?!um)|(?:^|\+)(?:CM|SF|LM)\w*BX|(?:^|\+)CMB\d", re.I)
 _FIXED_PITCH = 1
 _FORCED_BOLD = 1 << 18
 _LONGEST_NAME = 256

@@ -18,7 +18,8 @@ _LISTED = re.compile(r"\D\d{1,4}$")
 _END = 20
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"[ivxlc]+$")
-_BROKEN = re.compile(r"(?<!\w)(\w++)-$")
+_HYPHENS = "-\u2010"
+_BROKEN = re.compile(rf"(?<!\w)(\w++)[{_HYPHENS}]$")
 _GOES_ON = re.compile(r"\w+")
 _LEAST_PAGES = 3
 _LONGEST_HEAD = 120
@@ -131,5 +132,5 @@ def _without_first(line: Line) -> Line:
 def _ending_in(line: Line, below: Line) -> Line:
     """With the first word of the line below for the rest of its last one."""
     *before, broken = line.words
-    whole = replace(broken, text=broken.text.removesuffix("-") + below.words[0].text)
-    return replace(line, text=line.text.removesuffix("-") + below.words[0].text, words=(*before, whole))
+    whole = replace(broken, text=broken.text.rstrip(_HYPHENS) + below.words[0].text)
+    return replace(line, text=line.text.rstrip(_HYPHENS) + below.words[0].text, words=(*before, whole))

@@ -19,6 +19,6 @@ def load(file: RawFile) -> Iterable[Document]:
     elif file.suffix in _MAY_BE_ASCIIDOC and asciidoc.is_asciidoc(text):
         yield from asciidoc.load(file)
     elif formatted.is_page(text):
-        yield file.document(formatted.as_markdown(text), markup="markdown")
+        yield file.document(formatted.as_markdown(text), {"title": formatted.title(text)}, markup="markdown")
     else:
         yield file.document(text)

@@ -70,6 +70,7 @@ def test_filled_lines_are_paragraphs_and_broken_words_whole() -> None:
 def test_a_text_file_may_hold_one_too() -> None:
     found = document("dome.txt", PAGE)
     assert found.markup == "markdown"
+    assert found.metadata["title"] == "dome(1)"
     assert "- **-x**\n\n  Do nothing." in found.text
     assert document("names.txt", "NAME\nAda\nDESCRIPTION\nTall\n").markup == "text"
 
