@@ -61,7 +61,7 @@ def _asked(work: Path, cache: Path) -> list[Group]:
 
 
 def _mix(network: ReadingNetwork, before: dict[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                value.mul_(_NEW).add_(before[name], alpha=1 - _NEW)
+    """Of what was learned: the rest stays what it was to the bit, and need not be kept."""
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            parameter.data.mul_(_NEW).add_(before[name], alpha=1 - _NEW)
