@@ -14,13 +14,14 @@ from tempfile import TemporaryFile
 from rag.errors import ConfigError
 from rag.loaders import Budget
 from rag.worker.messages import LENGTH, framed
-from rag.worker.serve import OUT_OF_MEMORY, PATIENCE, SETUP, TASK, seconds_for
+from rag.worker.serve import OUT_OF_MEMORY, SETUP, TASK, seconds_for
 
 # The imports of this process, and no main module of the user's.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from rag.worker.serve import serve; serve()"
 _START_SECONDS = 120.0
-# Beyond what the other process allows itself.
-_GRACE_SECONDS = 5.0
+# Beyond what the other process allows itself; so many times that where nobody tells whether it works.
+_GRACE_SECONDS = 2.0
+_PATIENCE = 10
 _PIECE = 1 << 18
 _TOLD = 300
 # How a library in Rust says it.
@@ -42,6 +43,8 @@ class WorkerProcess:
         self._setup = b""
         self._budget = Budget()
         self._asked = False
+        self._patience = self._until = 0.0
+        self._worked: list[bytes] = []
         try:
             self._process = subprocess.Popen(
                 [_python(), "-P", "-c", _PROGRAM, *sys.path],
@@ -71,36 +74,36 @@ class WorkerProcess:
 
     def ask(self, task: bytes) -> Iterator[bytes]:
         """The messages that answer it, one by one. Raises Ended."""
-        seconds = seconds_for(self._budget, len(task)) * PATIENCE + _GRACE_SECONDS
+        seconds = seconds_for(self._budget, len(task)) + _GRACE_SECONDS
         yield from self._ask(TASK, task, seconds, self._budget.memory_mb << 20)
 
     def _ask(self, kind: bytes, message: bytes, seconds: float, most_bytes: int) -> Iterator[bytes]:
-        until = time.monotonic() + seconds
-        self._asked = True
-        self._write(kind + framed(message), until)
+        self._asked, self._patience = True, seconds
+        self._until = time.monotonic() + _PATIENCE * seconds
+        self._write(kind + framed(message))
         while True:
-            (size,) = LENGTH.unpack(self._read(LENGTH.size, until))
+            (size,) = LENGTH.unpack(self._read(LENGTH.size))
             if not size:
                 self._asked = False
                 return
             most_bytes -= size
             if most_bytes < 0:
                 raise self._ended(_over("memory_mb", self._budget))
-            yield self._read(size, until)
+            yield self._read(size)
 
-    def _write(self, message: bytes, until: float) -> None:
+    def _write(self, message: bytes) -> None:
         left = memoryview(message)
         try:
             while left:
-                self._wait(self._to, POLLOUT, until)
+                self._wait(self._to, POLLOUT)
                 left = left[os.write(self._to, left[:_PIECE]) :]
         except BrokenPipeError:
             raise self._ended() from None
 
-    def _read(self, size: int, until: float) -> bytes:
+    def _read(self, size: int) -> bytes:
         pieces = []
         while size:
-            self._wait(self._from, POLLIN, until)
+            self._wait(self._from, POLLIN)
             piece = os.read(self._from, min(size, _PIECE))
             if not piece:
                 raise self._ended()
@@ -108,11 +111,23 @@ class WorkerProcess:
             size -= len(piece)
         return b"".join(pieces)
 
-    def _wait(self, descriptor: int, event: int, until: float) -> None:
+    def _wait(self, descriptor: int, event: int) -> None:
+        """As long as it works: a timer of its own ends that. One that stands still is not waited for."""
         waiting = poll()
         waiting.register(descriptor, event)
-        if not waiting.poll(max(until - time.monotonic(), 0) * 1000):
-            raise self._ended(_over("seconds", self._budget))
+        while not waiting.poll(self._patience * 1000):
+            if not self._has_worked():
+                raise self._ended(_over("seconds", self._budget))
+
+    def _has_worked(self) -> bool:
+        """Since it was looked at last; where the system does not tell, it may have until its time is over."""
+        try:
+            with open(f"/proc/{self._process.pid}/stat", "rb") as told:
+                worked = told.read().rpartition(b")")[2].split()[11:13]
+        except OSError:
+            return time.monotonic() < self._until
+        before, self._worked = self._worked, worked
+        return worked != before
 
     def _ended(self, reason: str = "") -> Ended:
         """Why, where nobody here has said: by how the process went."""
@@ -131,7 +146,7 @@ class WorkerProcess:
 
     def _told(self, code: int) -> str:
         said = self._said()
-        if code in (-signal.SIGPROF, -signal.SIGALRM):
+        if code == -signal.SIGPROF:
             return _over("seconds", self._budget)
         if code == OUT_OF_MEMORY or _NO_MEMORY in said:
             return _over("memory_mb", self._budget)

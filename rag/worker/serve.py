@@ -1,6 +1,6 @@
 """The process that reads and cuts: one file after the other, each within its budget, until nobody asks.
 
-Time is watched by the kernel: its timers end this process whatever a parser is doing. Where the one who asked
+Time is watched by the kernel: its timer ends this process whatever a parser is doing. Where the one who asked
 is gone, it goes too.
 """
 
@@ -24,8 +24,6 @@ from rag.worker.messages import LENGTH, framed, packed
 
 SETUP, TASK, END = b"s", b"t", b""
 OUT_OF_MEMORY = 77
-# Of a file's processor time; then a process that waits for what never comes is ended too.
-PATIENCE = 10
 _IDLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _LOG_BYTES = 1_000_000
@@ -39,8 +37,7 @@ def serve() -> None:
     os.dup2(silence.fileno(), 1)
     sys.stdout = sys.stderr = silence
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for timer in (signal.SIGALRM, signal.SIGPROF):
-        signal.signal(timer, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     _bound("RLIMIT_CORE", 0)
     _bound("RLIMIT_FSIZE", _LOG_BYTES)
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -122,12 +119,10 @@ def _exactly(size: int) -> bytes:
 @contextmanager
 def _timed(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, seconds * PATIENCE)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _bound(name: str, limit: int) -> None:

@@ -17,7 +17,7 @@ from rag.worker.cutter import Cutter
 from rag.worker.cutting import Cut, Kept, Task, cut_file
 
 # Of processor time; a machine that is busy with other things takes no part of it.
-BUDGET = {"seconds": 6, "memory_mb": 1000, "pages": 1000, "passages": 20_000, "characters": 5_000_000}
+BUDGET = {"seconds": 10, "memory_mb": 1000, "pages": 1000, "passages": 20_000, "characters": 5_000_000}
 QUICK_SECONDS = 2.0
 SMALL = 16_000
 # What a library of others takes for ever over, or what is too large for any reader.
@@ -26,6 +26,9 @@ TOO_MUCH = {
     "md, line of '1. '",
     "md, line of '- '",
     "xlsx, column XFD",
+    "csv, a million columns",
+    "rst, title of 100 KB",
+    "txt, no space",
 }
 # Nothing in them could be read, however long one took.
 NO_DOCUMENT = {
