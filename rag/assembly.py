@@ -79,7 +79,7 @@ class Assembly:
 
     @cached_property
     def generator(self) -> Generator:
-        return self.settings.generator.build(self._lent)
+        return self.settings.generator.build(self.lent())
 
     @cached_property
     def reader(self) -> Reader | None:
@@ -129,11 +129,11 @@ class Assembly:
     @cached_property
     def second_stage(self) -> SecondStage:
         settings = self.settings
-        return build_second_stage(settings.reranker, settings.policy, self._lent, settings.store.path)
+        return build_second_stage(settings.reranker, settings.policy, self.lent(), settings.store.path)
 
-    @property
-    def _lent(self) -> Parts:
-        return Parts(self.index.catalog, self._later("token_encoder"))
+    def lent(self, place: str = "reranker") -> Parts:
+        """What a reranker or a generator at this place of the config is built with."""
+        return Parts(self.index.catalog, self._later("token_encoder"), place)
 
     def _scale(self, member: Member) -> tuple[Calibration, float]:
         """How its scores are read, and the least relevance that counts where it has scored."""

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from rag.assembly import Assembly
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, ServiceError
 from rag.index.fingerprint import fingerprint
 from rag.inspection.models_in_use import models_in_use
+from rag.parts import PartSettings
+from rag.rerankers import AnyRerankerSettings
 from rag.settings import Settings
+from rag.types import Candidate, Chunk, Passage, Question
+
+_QUESTION = Question("Is anybody there?")
+_TEXT = "Somebody is there."
+_CANDIDATE = Candidate(Chunk("doctor", "doctor", "doctor", 0, _TEXT, 0, len(_TEXT), reading=_TEXT), 1, 1.0)
+Part = TypeVar("Part", bound=PartSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +45,57 @@ def examine(settings: Settings) -> list[Check]:
         _check("reader", lambda: _reader(parts)),
         _check("answer", lambda: _answer(parts)),
         _check("generator", lambda: f"{parts.generator.name} is ready"),
+        *(_check("server", partial(_answered, *server)) for server in _servers(parts)),
         # Whether it can be used is found above; this tells which it is.
         *(Check("model", True, model.line) for model in models_in_use(settings)),
     ]
+
+
+Ask = Callable[[], object]
+"""A small question to a service."""
+
+
+def _servers(parts: Assembly) -> Iterator[tuple[str, str, Ask]]:
+    """Place in the config, host and question of those that no other check has asked; an embedder's and a
+    store's have been. What could not even be built is told above."""
+    retriever, generator = parts.settings.retriever, parts.settings.generator
+    reached: list[tuple[str, str, Callable[[], Ask]]] = [
+        (place, reranker.sends_to(), partial(_scoring, parts, place, reranker))
+        for place, reranker in parts.settings.rerankers()
+    ]
+    reached.append(("retriever", retriever.sends_to(), partial(_retrieving, parts)))
+    reached.append(("generator", generator.sends_to(), partial(_writing, parts)))
+    for place, host, build in reached:
+        with suppress(RagError):
+            if host:
+                yield place, host, build()
+
+
+def _scoring(parts: Assembly, place: str, reranker: AnyRerankerSettings) -> Ask:
+    return partial(_once(reranker).build(parts.lent(place)).score, _QUESTION, [_CANDIDATE])
+
+
+def _retrieving(parts: Assembly) -> Ask:
+    return partial(_once(parts.settings.retriever).build(lambda: parts.index).retrieve, _QUESTION)
+
+
+def _writing(parts: Assembly) -> Ask:
+    generator = _once(parts.settings.generator).build(parts.lent("generator"))
+    return partial(generator.generate, _QUESTION, [Passage(_CANDIDATE, 1.0, 0.0, 0.5, 1)])
+
+
+def _answered(place: str, host: str, ask: Ask) -> str:
+    began = time.monotonic()
+    try:
+        ask()
+    except RagError as error:
+        raise ServiceError(f"{place}: {error}", provider=host) from error
+    return f"{place}: {host} answered in {time.monotonic() - began:.1f} s"
+
+
+def _once(part: Part) -> Part:
+    """Whoever looks whether a service is there does not ask again."""
+    return part.model_copy(update={"retries": 0})
 
 
 def _check(name: str, examination: Callable[[], str]) -> Check:
@@ -57,7 +116,7 @@ def _store(parts: Assembly) -> str:
 
 def _embedder(parts: Assembly) -> str:
     card = parts.embedder.card
-    vector = parts.embedder.embed_question("Is anybody there?").vector
+    vector = parts.embedder.embed_question(_QUESTION.text).vector
     if len(vector) != card.dimension:
         raise ConfigError(f"{card.name} gave {len(vector)} dimensions, not {card.dimension}")
     return f"{card.name} @ {card.revision}: {card.dimension} dimensions, reads {card.window} tokens"

@@ -2,15 +2,23 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from support.servers.chroma_server import free_port
+from support.servers.loopback import KEY
+from support.servers.openai_server import OpenAIServer
+from support.servers.rerank_server import Break, RerankServer, Say
 
 from rag import Settings
 from rag.api import Rag
 from rag.chunkers.structure import StructureSettings
 from rag.embedders.sentence_transformers import SentenceTransformersSettings
+from rag.generators.openai import OpenAIGeneratorSettings
 from rag.inspection.doctor import Check, examine
 from rag.rerankers.late_interaction import LateInteractionSettings
+from rag.rerankers.voyage import VoyageSettings
 
 PARTS = ["store", "embedder", "index", "reranker", "reader", "answer", "generator", "model"]
 
@@ -100,3 +108,52 @@ def test_the_status_of_an_empty_index_is_zero(tmp_path: Path) -> None:
     rag.name_sources_from(tmp_path)
     status = rag.status()
     assert (status.documents, status.chunks, status.fingerprint) == (0, 0, None)
+
+
+# --- servers ----------------------------------------------------------------------------------------
+
+
+def hosted(url: str, **reranker: Any) -> dict[str, object]:
+    """A reranker and a generator there, whose keys are known."""
+    given = {"base_url": f"{url}/voyage/v1", "api_key": SecretStr(KEY), "timeout_s": 5.0}
+    return {
+        "reranker": VoyageSettings.model_validate({"kind": "voyage", **given, **reranker}),
+        "generator": OpenAIGeneratorSettings.model_validate(
+            {"kind": "openai", **given, "base_url": f"{url}/v1"}
+        ),
+    }
+
+
+def servers(settings: Settings, **sections: object) -> dict[str, Check]:
+    checks = [c for c in examine(settings.model_copy(update=sections)) if c.name == "server"]
+    return {check.detail.partition(":")[0]: check for check in checks}
+
+
+def test_a_server_is_asked_and_says_how_quickly(
+    handbook_settings: Settings, rerank_server: RerankServer, openai_server: OpenAIServer
+) -> None:
+    there = hosted(rerank_server.url) | {"generator": hosted(openai_server.url)["generator"]}
+    checks = servers(handbook_settings, **there)
+    assert {place: check.ok for place, check in checks.items()} == {"reranker": True, "generator": True}
+    assert "answered in" in checks["generator"].detail
+    assert (len(rerank_server.calls), len(openai_server.requests)) == (1, 1)
+
+
+def test_a_server_that_is_not_there_is_not_ready(handbook_settings: Settings) -> None:
+    checks = servers(handbook_settings, **hosted(f"http://127.0.0.1:{free_port()}"))
+    assert {place: check.ok for place, check in checks.items()} == {"reranker": False, "generator": False}
+    assert all("cannot be reached" in check.detail for check in checks.values())
+
+
+def test_one_that_hangs_is_waited_for_once_and_one_that_echoes_the_key_shows_none(
+    handbook_settings: Settings, rerank_server: RerankServer
+) -> None:
+    rerank_server.always = Break("hang")
+    asked = hosted(rerank_server.url, timeout_s=0.3)
+    del asked["generator"]
+    assert "did not answer in time" in servers(handbook_settings, **asked)["reranker"].detail
+    assert len(rerank_server.calls) == 1
+    rerank_server.always = Say(401, {"detail": f"no such key: {KEY}"})
+    check = servers(handbook_settings, **asked)["reranker"]
+    assert not check.ok
+    assert "no such key: [key]" in check.detail
