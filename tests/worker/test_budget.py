@@ -209,3 +209,22 @@ def ends(process: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_who_asks_and_who_reads() -> None:
+    """As a terminal sends it: to all processes of the command."""
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASKS, "never end"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{TESTS}"},
+        start_new_session=True,
+    )
+    with asking:
+        assert asking.stdout is not None
+        worker = int(asking.stdout.readline())
+        time.sleep(0.5)
+        os.killpg(asking.pid, signal.SIGINT)
+        assert asking.wait(30) == -signal.SIGINT
+    assert ends(worker)
