@@ -50,14 +50,14 @@ def read(cutter: Cutter, text: str = "words") -> bool:
 
 @pytest.fixture
 def small() -> Iterator[Cutter]:
-    """Half a second of processor time, and 256 MB."""
-    cutter = Cutter(settings(seconds=0.5, memory_mb=256), Misbehaving())
+    """A fifth of a second of processor time, and 256 MB."""
+    cutter = Cutter(settings(seconds=0.2, memory_mb=256), Misbehaving())
     with cutter.at_work():
         yield cutter
 
 
 def test_a_file_that_never_ends_is_given_up_and_the_next_one_is_read(small: Cutter) -> None:
-    assert reason(small, "never end") == "takes longer than loader.budget.seconds, 0.5"
+    assert reason(small, "never end") == "takes longer than loader.budget.seconds, 0.2"
     assert read(small)
 
 
@@ -66,6 +66,7 @@ def test_a_file_that_eats_memory_is_given_up_and_the_next_one_is_read(small: Cut
     assert read(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("act", "how"), [("fall", "SIGSEGV"), ("leave", "exit code 3")])
 def test_a_file_that_fells_its_process_fells_nothing_else(small: Cutter, act: str, how: str) -> None:
     assert f"the process that read it ended by {how}" in reason(small, act)
@@ -89,12 +90,14 @@ def test_a_file_that_waits_for_ever_is_given_up_too() -> None:
         assert reason(cutter, "sleep") == "takes longer than loader.budget.seconds, 0.2"
 
 
+@pytest.mark.slow
 def test_an_interrupt_from_the_keyboard_is_one_here_as_well(small: Cutter) -> None:
     with pytest.raises(KeyboardInterrupt):
         cut(small, "be interrupted")
     assert read(small)
 
 
+@pytest.mark.slow
 def test_a_question_that_was_given_up_does_not_answer_the_next_one(small: Cutter) -> None:
     assert read(small)
     worker = small._worker
