@@ -37,6 +37,7 @@ _BOXES = words("""
     note tip warning caution important admonition danger hint attention error seealso admonitionblock
     remark info
 """)
+_NOTES = words("footnote footnotes citation")
 _LABELS = words("admonition-title title")
 _RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -175,19 +176,20 @@ class _Writer:
         items: list[str] = []
         terms: list[str] = []
         body: list[str] = []
+        made = _note_below if classes(tag) & _NOTES else _definition
         for part in _parts(tag):
             if not isinstance(part, Tag):
                 body += self._paragraph(self._runs(part))
                 continue
             if part.name == "dt" and body:
-                items += _definition(terms, body)
+                items += made(terms, body)
                 terms, body = [], []
             self._note(part)
             if part.name == "dt":
                 terms += self._term(part)
             else:
                 body += self.blocks(part)
-        return ["\n\n".join([*items, *_definition(terms, body)])] if items or terms or body else []
+        return ["\n\n".join([*items, *made(terms, body)])] if items or terms or body else []
 
     def _term(self, tag: Tag) -> list[str]:
         runs = [Run(run.text, run.style, strong=True) for run in self._inside(tag, blocks=True)]
@@ -306,6 +308,13 @@ def _parts(tag: Tag) -> Iterator[PageElement]:
 def _definition(terms: Sequence[str], body: Sequence[str]) -> list[str]:
     blocks = ["\n".join(terms), *body] if terms else list(body)
     return [_item("- ", blocks)] if blocks else []
+
+
+def _note_below(terms: Sequence[str], body: Sequence[str]) -> list[str]:
+    """The number of a footnote is no term: it stands before the first words of the note."""
+    number = " ".join(term.replace("**", "") for term in terms)
+    blocks = [" ".join(filter(None, [number, *body[:1]])), *body[1:]]
+    return [_item("- ", blocks)] if blocks[0] else []
 
 
 def _label(tag: Tag) -> Tag | None:

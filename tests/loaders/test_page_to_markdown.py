@@ -125,6 +125,13 @@ def test_a_term_is_the_head_of_its_definition() -> None:
     assert read(page).text == "- **`a_b` (integer)**\n\n  One.\n\n  Two.\n\n- **c**\n\n  Three."
 
 
+def test_the_number_of_a_footnote_is_no_term() -> None:
+    notes = "<dt id=f9>9<dd><p>Now and then.</p><p>Not always.</p><dt>10<dd>No."
+    page = f"<dl class='footnote brackets'>{notes}</dl>"
+    assert read(page).text == "- 9 Now and then.\n\n  Not always.\n\n- 10 No."
+    assert read(page).anchors == ((0, "f9"),)
+
+
 def test_terms_of_one_definition_stay_together() -> None:
     page = "<dl><div><dt>-a</dt><dt>--all</dt><dd>All of them.</dd></div></dl>"
     assert read(page).text == "- **-a**\n  **--all**\n\n  All of them."
