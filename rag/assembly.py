@@ -54,6 +54,10 @@ class Assembly:
     def has_index(self) -> bool:
         return (self.settings.store.path / CATALOG).exists()
 
+    def make_index(self) -> None:
+        """For who is about to fill it: until then it holds nothing, and that is no mistake."""
+        self.index.current()
+
     def existing_index(self) -> Index:
         """The index, where one was made: none is made by looking for it."""
         if "index" not in self.__dict__:

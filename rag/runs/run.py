@@ -56,6 +56,7 @@ def run(settings: Settings, config: str, progress: Progress = silent) -> RunSumm
     started = time.perf_counter()
     questions = read_questions(_questions_file(settings, config))
     rag = Rag(settings)
+    _have_an_index(rag)
     rag.pipeline.generator()  # a missing key shows now, not after an hour of ingest
     journal = Journal(settings.run.out)
     with journal.held():
@@ -107,10 +108,22 @@ def ingest_sources(rag: Rag, progress: Progress) -> IngestReport | None:
     if where.sources:
         return rag.ingest(*where.sources, prune=where.prune, progress=progress)
     if rag.settings.retriever.own and not rag.assembly.index.catalog.counts()[0]:
-        raise ConfigError(
-            f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
-        )
+        raise _nothing_to_ask(rag)
     return None
+
+
+def _have_an_index(rag: Rag) -> None:
+    """The parts are built before the ingest, and they look for one."""
+    if rag.settings.run.sources:
+        rag.assembly.make_index()
+    elif rag.settings.retriever.own and not rag.assembly.has_index:
+        raise _nothing_to_ask(rag)
+
+
+def _nothing_to_ask(rag: Rag) -> ConfigError:
+    return ConfigError(
+        f"run.sources is empty, and so is the index in {rag.settings.store.path}: name files or folders"
+    )
 
 
 def resume(
