@@ -22,6 +22,7 @@ from rag.protocols import Progress, silent
 from rag.second_stage.rank import rerank_texts
 from rag.selection import Rule
 from rag.settings import Settings
+from rag.threads.forks import in_each_fork, leave
 from rag.types import Answer, Candidate, IngestReport, Passage, RerankTrace, Scalar, SearchResult
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ Filter = Mapping[str, Scalar | Iterable[Scalar]] | Where
 
 class Rag:
     """Ingests, searches and answers. Usable from many threads; models are loaded once.
+
+    A fork of the process may go on using it: it begins anew there.
 
     `where` narrows a question to documents by their metadata; `top_k` and `threshold` select for this
     question what the settings select for all.
@@ -48,6 +51,12 @@ class Rag:
         self.assembly = Assembly(self.settings)
         self._building = Lock()
         self._closed = False
+        in_each_fork(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """A fork loads and opens for itself what it comes to need."""
+        leave(self.assembly)
+        self.assembly, self._building = Assembly(self.settings), Lock()
 
     @classmethod
     def open(cls, config: str | Path | Settings | None = None) -> Rag:
@@ -311,6 +320,14 @@ def _narrowed(where: Filter | None) -> Where | None:
 
 _opened: dict[Settings, Rag] = {}
 _opening = Lock()
+
+
+def _unlock() -> None:
+    global _opening
+    _opening = Lock()
+
+
+in_each_fork(_unlock)
 
 
 def ask(question: str, config: str | Path | Settings | None = None, where: Filter | None = None) -> Answer:

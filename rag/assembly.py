@@ -126,7 +126,7 @@ class Assembly:
             loading = threads.submit(lambda: self.embedder.load())
             index.current()
             loading.result()
-        self.index.check_fingerprint(fingerprint(self.embedder.card, self.chunker))
+        self.index.expect(fingerprint(self.embedder.card, self.chunker))
         self.index.check_whole()
         return self.index
 

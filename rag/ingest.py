@@ -333,6 +333,7 @@ class Ingestor:
     # --- anew -----------------------------------------------------------------------------
 
     def _encode_anew(self, fresh: Generation) -> None:
+        self._catalog.drop_damaged_embeddings()
         entries = [self._cut(entry) for entry in self._catalog.entries()]
         self._embed(entries, _Tally())
         self._put_all(fresh, _in_groups((e.chunks, self._vectors([e])) for e in entries))

@@ -137,6 +137,18 @@ class VectorStore(Protocol):
 
     def drop_all_but(self, family: str, generation: int) -> None: ...
 
+    def check(self, family: str, generation: int) -> None:
+        """Refuses files that are not as they were written."""
+        ...
+
+    def settle(self) -> None:
+        """The writer is done: what lies there now is as it should be."""
+        ...
+
+    def set_aside(self) -> None:
+        """Puts away what cannot be opened, so that another generation can be made."""
+        ...
+
 
 class Retriever(Protocol):
     """The first stage: the candidates for a question, best first."""

@@ -35,7 +35,7 @@ LAYERS = (
 ADAPTERS = {"loaders", "chunkers", "embedders", "stores", "rerankers", "generators", "retrievers"}
 # A folder is the home of all its files.
 HOMES = {
-    "chromadb": {"stores.chroma", "stores.chroma_service"},
+    "chromadb": {"stores.chroma", "stores.chroma_folder", "stores.chroma_service"},
     "cohere": {"rerankers.cohere"},
     "httpx": {"services.http", "rerankers.cohere"},
     "openai": {"generators.openai", "embedders.openai", "services.openai"},

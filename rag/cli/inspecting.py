@@ -76,13 +76,19 @@ def show_config(config: Config = None, as_json: Json = False) -> None:
 
 
 @commands.command()
-def doctor(config: Config = None, as_json: Json = False) -> None:
-    """Check that keys are there, models load, the store can be written, and index and settings agree."""
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all of the index: are its parts whole, and do they agree?")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Check that keys are there, models load, the index can be opened, and index and settings agree."""
     from rag.cli.printing import console
     from rag.cli.render import render_checks
     from rag.inspection.doctor import examine
 
-    checks = examine(load_settings(config, quiet=as_json))
+    checks = examine(load_settings(config, quiet=as_json), deep)
     well = all(check.ok for check in checks)
     if as_json:
         print_json({"ok": well, "checks": [check.as_json() for check in checks]})

@@ -24,9 +24,11 @@ from rag.index.rows import (
     FileRecord,
     bits_of,
     chunk_of,
+    embedding_of,
     embedding_row,
     entry_of,
     insert,
+    is_whole,
     set_meta,
     vector_of,
 )
@@ -88,8 +90,8 @@ class Catalog:
     """A connection a thread; whoever reads is never blocked by the writer (WAL)."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._connections = Connections(self._path)
+        self.path = path.absolute()
+        self._connections = Connections(self.path)
         self._writer = uuid4().hex
         self._changes = count(1)
         try:
@@ -367,6 +369,49 @@ class Catalog:
                 db.execute("DELETE FROM pending")
             db.execute(f"DELETE FROM embeddings WHERE key IN (SELECT key FROM freed) AND {_UNUSED}")
             db.execute("DELETE FROM freed")
+
+    # --- damage ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Reads all of it."""
+        if self.damaged_pages() or self.damaged_documents() or self.damaged_passages():
+            raise StoreError(
+                f"the catalog {self.path} is damaged: `rag doctor --deep` tells where, and what mends it"
+            )
+
+    def damaged_pages(self) -> str:
+        """What SQLite finds wrong with its file; nothing where all is well."""
+        try:
+            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        except StoreError as error:
+            return str(error.__cause__ or error)
+        return "" if found == "ok" else str(found).partition("\n")[2] or str(found)
+
+    def damaged_documents(self) -> list[str]:
+        """Those whose row is not as it was written, and those of which only passages are left."""
+        rows = self._db.execute(f"SELECT {DOCUMENT}, crc FROM documents")
+        damaged = [str(row[2]) for row in rows if not is_whole(row, entry_of)]
+        orphans = self._db.execute(
+            "SELECT DISTINCT document_id FROM chunks WHERE document_id NOT IN (SELECT id FROM documents)"
+        )
+        return [*damaged, *(str(row[0]) for row in orphans)]
+
+    def damaged_passages(self) -> int:
+        """Those whose row or embedding is not as it was written, or is missing."""
+        (lacking,) = self._db.execute(
+            "SELECT COUNT(*) FROM chunks WHERE key NOT IN (SELECT key FROM embeddings)"
+        ).fetchone()
+        damaged = sum(not is_whole(row, chunk_of) for row in self._db.execute(_CHUNK))
+        return int(lacking) + damaged + len(self._damaged_embeddings())
+
+    def drop_damaged_embeddings(self) -> None:
+        """They are to be made anew."""
+        with self._write() as db:
+            db.executemany("DELETE FROM embeddings WHERE key = ?", ((k,) for k in self._damaged_embeddings()))
+
+    def _damaged_embeddings(self) -> list[bytes]:
+        rows = self._db.execute("SELECT key, vector, tokens, token_width, crc FROM embeddings")
+        return [row[0] for row in rows if not is_whole(row, embedding_of)]
 
     # --- connections ----------------------------------------------------------------------
 

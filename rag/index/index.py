@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from rag.errors import LockedError, StoreError
+from rag.errors import LockedError, RagError, StoreError
 from rag.index.catalog import CATALOG, Catalog
 from rag.index.fingerprint import settings_of
 from rag.index.lexical import LexicalIndex, LexicalStore
@@ -47,6 +47,7 @@ class Index:
         self._opened: Generation | None = None
         self._opened_at = ""
         self._opening = Lock()
+        self._expected: str | None = None
 
     # --- reading --------------------------------------------------------------------------
 
@@ -55,6 +56,8 @@ class Index:
         with self._opening:
             version, number = self.catalog.version(), self.catalog.generation()
             if self._opened is None or self._opened.number != number or self._is_behind(version):
+                if self._expected is not None:
+                    self.check_fingerprint(self._expected)  # another process may have rebuilt it otherwise
                 self._opened, self._opened_at = self._open(number), version
             return self._opened
 
@@ -63,7 +66,7 @@ class Index:
         for _ in range(_READINGS):
             version, generation = self.catalog.version(), self.current()
             try:
-                with self.catalog.snapshot():
+                with self.catalog.snapshot(), self._told_of_damage():
                     found = reading(generation)
                 if self.catalog.version() == version:
                     return found
@@ -77,6 +80,11 @@ class Index:
             if not self.catalog.made(self.catalog.version()):
                 self._close(self._opened)
             return reading(self.current())
+
+    def expect(self, fingerprint: str) -> None:
+        """Refuses an index that other settings made: now, and whenever another process has changed it."""
+        self.check_fingerprint(fingerprint)
+        self._expected = fingerprint
 
     def check_fingerprint(self, fingerprint: str) -> None:
         """Refuses to mix vectors or passages that were made by other settings."""
@@ -97,6 +105,23 @@ class Index:
             "the index was made by an earlier version and answers with its passages: `rag rebuild --embed` "
             "or a new ingest brings those of this one"
         )
+
+    @contextmanager
+    def _told_of_damage(self) -> Iterator[None]:
+        """What nobody expects may come of a damaged catalog; then that is what there is to say."""
+        try:
+            yield
+        except RagError:
+            raise
+        except Exception as error:
+            self.catalog.check()
+            raise error from None
+
+    def check_files(self) -> None:
+        """Refuses derived files that are not as they were written."""
+        number = self.catalog.generation()
+        self._store.check(self._family, number)
+        self._lexical.check(self._family, number)
 
     def check_whole(self) -> None:
         """Refuses to answer where Chroma or the lexical index was lost, or lags behind the catalog."""
@@ -134,7 +159,10 @@ class Index:
             if not self.catalog.made(self.catalog.version()):
                 self._close(self._opened)  # another has written, and may have died before it could tell
             self.catalog.announce()
-            yield
+            with self._told_of_damage():
+                yield
+            self._store.settle()
+            self._lexical.seal(self._family, self.catalog.generation())
 
     def put(self, generation: Generation, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         """Into both derived indexes; the catalog's row is what makes a chunk visible."""
@@ -155,7 +183,11 @@ class Index:
         """
         with self._alone():
             number = self.catalog.generation()
-            self._drop_all_but(number)
+            try:
+                self._drop_all_but(number)
+            except StoreError:  # what is there cannot be opened, and need not be
+                self._store.set_aside()
+                self._drop_all_but(number)
             yield self._open(number + 1, empty=True)
             self._drop_all_but(self.catalog.generation())
 
@@ -205,21 +237,27 @@ class Index:
 @contextmanager
 def write_alone(folder: Path) -> Iterator[None]:
     """The one who writes to an index."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "write.lock")
     owner = folder / "write.pid"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_LOCK_SECONDS)
+        owner.write_text(str(os.getpid()))
     except Timeout:
         raise LockedError(
             f"another process (pid {_read(owner)}) is writing to the index in {folder}: "
             "wait until it has finished, or stop it; reading is possible meanwhile"
         ) from None
+    except OSError as error:
+        lock.release()
+        raise StoreError(
+            f"the index in {folder} cannot be written ({error.strerror or error}); it can still be asked"
+        ) from error
     try:
-        owner.write_text(str(os.getpid()))
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that went away takes it along
+            owner.unlink(missing_ok=True)
         lock.release()
 
 

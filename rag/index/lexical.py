@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import StoreError
+from rag.files.seal import changed, read_seal, seal
 from rag.filters import Where, filed, tag, tags
 from rag.protocols import Passages
 from rag.types import Chunk, Hit
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tantivy import Index, Query
 
 _ANALYZER = "rag_en"
+_SEAL = "files.seal"
+_REMEDY = "`rag rebuild` makes it anew (nothing is embedded)"
 # A pasted page is no better a query than its first few hundred distinct words, and much slower.
 _MOST_TERMS = 256
 # k1 + 1 of BM25 as tantivy computes it: what a word's frequency multiplies its rarity by at most.
@@ -38,10 +41,16 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise StoreError(
-            f"the lexical index cannot {doing}: {error}. "
-            "If it is damaged, `rag rebuild` makes it anew (nothing is embedded again)"
-        ) from error
+        raise StoreError(f"the lexical index cannot {doing}: {error}. If it is damaged, {_REMEDY}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Rust's, and no Exception of Python's
+            raise
+        raise StoreError(f"the lexical index cannot {doing}, its files are damaged: {_REMEDY}") from error
+
+
+def _is_a_segments(name: str) -> bool:
+    """The others say which segments there are, and change."""
+    return not name.endswith((".json", ".lock", _SEAL))
 
 
 class LexicalStore:
@@ -51,8 +60,23 @@ class LexicalStore:
         self._folder = folder.absolute()
 
     def open(self, family: str, generation: int, passages: Passages | None = None) -> LexicalIndex:
-        """passages: what it should hold. Without: one that is about to be filled."""
+        """passages: what it should hold. Without: one that is about to be filled.
+
+        What is not as it was written is not read: tantivy would panic at it, or be silently wrong."""
+        self.check(family, generation)
         return LexicalIndex(self._folder / f"{family}-{generation}", passages)
+
+    def check(self, family: str, generation: int) -> None:
+        """A file never changes once it is written. One that a later writer has merged away is gone."""
+        folder = self._folder / f"{family}-{generation}"
+        if broken := changed(read_seal(folder / _SEAL) or {}, folder, gone=False):
+            raise StoreError(f"{folder / broken[0]} is not as it was written: {_REMEDY}")
+
+    def seal(self, family: str, generation: int) -> None:
+        """The writer is done with it."""
+        folder = self._folder / f"{family}-{generation}"
+        if folder.exists():
+            seal(folder / _SEAL, folder, _is_a_segments)
 
     def drop_all_but(self, family: str, generation: int) -> None:
         for folder in self._folder.iterdir() if self._folder.exists() else ():

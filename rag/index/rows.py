@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -190,3 +190,18 @@ def bits_of(tokens: bytes | None, width: int | None, crc: int | None) -> Bits | 
     if crc is not None and crc >> 32 != _crc_of_bits(tokens, width):
         raise _damaged("the token bits of a passage")
     return np.frombuffer(tokens, np.uint8).reshape(-1, width or 1) if tokens else None
+
+
+def embedding_of(row: Sequence[Any]) -> None:
+    key, vector, tokens, width, crc = row
+    vector_of(key, vector, crc)
+    bits_of(tokens, width, crc)
+
+
+def is_whole(row: tuple[Any, ...], read: Callable[[tuple[Any, ...]], object]) -> bool:
+    """Can it be read, and is it as it was written?"""
+    try:
+        read(row)
+    except (StoreError, ValueError, TypeError, AttributeError, zlib.error):
+        return False
+    return True

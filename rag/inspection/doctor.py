@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from rag.assembly import Assembly
-from rag.errors import ConfigError, RagError, ServiceError
+from rag.errors import ConfigError, RagError, ServiceError, StoreError
+from rag.index.examination import Examined, examine_catalog, examine_derived
 from rag.index.fingerprint import fingerprint
 from rag.inspection.models_in_use import models_in_use
 from rag.parts import PartSettings
@@ -35,12 +36,14 @@ class Check:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Check]:
+def examine(settings: Settings, deep: bool = False) -> list[Check]:
+    """deep: reads all of the index, and holds its parts against each other."""
     parts = Assembly(settings)
     return [
         _check("store", lambda: _store(parts)),
         _check("embedder", lambda: _embedder(parts)),
         _check("index", lambda: _index(parts)),
+        *(_deep(parts) if deep else ()),
         _check("reranker", lambda: _reranker(parts)),
         _check("reader", lambda: _reader(parts)),
         _check("answer", lambda: _answer(parts)),
@@ -105,13 +108,23 @@ def _check(name: str, examination: Callable[[], str]) -> Check:
         return Check(name, False, str(error))
 
 
+def _deep(parts: Assembly) -> Iterator[Check]:
+    yield _check("catalog", lambda: _well(examine_catalog(parts.index.catalog)))
+    yield _check("passages", lambda: _well(examine_derived(parts.index)))
+
+
+def _well(examined: Examined) -> str:
+    if examined.problem:
+        raise StoreError(examined.problem)
+    return examined.told
+
+
 def _store(parts: Assembly) -> str:
     folder = parts.settings.store.path
     folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(f"store.path {folder} cannot be written to")
     documents, chunks = parts.index.catalog.counts()
-    return f"{folder} can be written; {documents:,} documents, {chunks:,} chunks"
+    may = "can be written" if os.access(folder, os.W_OK) else "can only be read: whoever ingests needs more"
+    return f"{folder} {may}; {documents:,} documents, {chunks:,} chunks"
 
 
 def _embedder(parts: Assembly) -> str:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
-from typing import TypeVar, TypeVarTuple
+from typing import Generic, TypeVar, TypeVarTuple
+
+from rag.threads.forks import in_each_fork, leave
 
 M = TypeVar("M")
 Ts = TypeVarTuple("Ts")
 
 
-def once(load: Callable[[*Ts], M]) -> Callable[[*Ts], M]:
-    """One at a time: who asks for what another is loading gets that."""
-    loading, loaded = Lock(), lru_cache(maxsize=4)(load)
+class once(Generic[*Ts, M]):
+    """One at a time: who asks for what another is loading gets that. A fork loads its own."""
 
-    def alone(*said: *Ts) -> M:
-        with loading:
-            return loaded(*said)
+    def __init__(self, load: Callable[[*Ts], M]) -> None:
+        self._load = load
+        self._begin()
+        in_each_fork(self._begin_anew)
 
-    return alone
+    def _begin(self) -> None:
+        self._loading, self._loaded = Lock(), lru_cache(maxsize=4)(self._load)
+
+    def _begin_anew(self) -> None:
+        leave(self._loaded)
+        self._begin()
+
+    def __call__(self, *said: *Ts) -> M:
+        with self._loading:
+            return self._loaded(*said)

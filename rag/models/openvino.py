@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from rag.models.tokens import Batch
 from rag.threads.one_a_core import cores
 
 if TYPE_CHECKING:
-    from openvino import CompiledModel, Core, Model  # type: ignore[import-untyped]  # it ships no types
+    from openvino import AsyncInferQueue, CompiledModel, Core, Model  # type: ignore[import-untyped]  # it ships no types
 
 
 class OpenVinoEngine:
@@ -37,7 +38,7 @@ class OpenVinoEngine:
         self._requests = AsyncInferQueue(compiled, cores())
         self._requests.set_callback(self._done)
         # A thread of OpenVINO's that still is in Python when the process ends would abort it.
-        finalize(self, self._requests.wait_all)
+        finalize(self, _wait, self._requests, os.getpid())
 
     def start(self, batch: Batch, done: Callable[[Outputs], None]) -> None:
         given = dict(enumerate((batch.ids, batch.mask, batch.types)[: self._takes]))
@@ -46,6 +47,11 @@ class OpenVinoEngine:
     def _done(self, request: Any, done: Callable[[Outputs], None]) -> None:
         # A copy: the request's own memory is the next batch's.
         done(tuple(request.get_output_tensor(at).data.copy() for at in range(self._gives)))
+
+
+def _wait(requests: AsyncInferQueue, process: int) -> None:
+    if os.getpid() == process:  # a fork has none of the threads that would finish them
+        requests.wait_all()
 
 
 def _computes_bf16() -> bool:

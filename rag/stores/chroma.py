@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count, product
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from weakref import finalize
 
 import numpy as np
 from pydantic import Field, SecretStr
 
-from rag.errors import InputError, StoreError
+from rag.errors import InputError
 from rag.filters import Where, canonical, filed, typed_forms
 from rag.parts import Seconds
 from rag.protocols import Passages
 from rag.services.account import NO_KEY, Account, KeyPlaces, Variable, open_account
 from rag.stores.base import StoreSettings
+from rag.stores.chroma_folder import Folder, quiet
 from rag.stores.chroma_service import Service, open_client
 from rag.stores.embedded import EmbeddedStore
 from rag.types import Chunk, Floats, Hit, Scalar
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
-    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 # Chroma's defaults lose several per cent of the true top 50 in large indexes and, after many replacements,
@@ -38,7 +37,6 @@ Port = Annotated[int, Field(gt=0, lt=65_536)]
 _MOST_CONDITIONS = 300
 _MOST_PARTS = 256
 _CLOUD_HOST = "api.trychroma.com"
-_openings = count(1)
 
 
 class _ChromaSettings(StoreSettings, frozen=True):
@@ -60,9 +58,13 @@ class EmbeddedStoreSettings(_ChromaSettings, frozen=True):
 
     def build(self) -> EmbeddedStore:
         folder = self.path.absolute()
-        return EmbeddedStore(
-            folder / "vectors", ChromaStore(self.collection, Folder(folder / "chroma"), self.documents)
-        )
+        place = Folder(folder / "chroma")
+
+        def counted(family: str, generation: int) -> int:
+            return place.count(_collection(self.collection, family, generation))
+
+        chroma = ChromaStore(self.collection, place, self.documents)
+        return EmbeddedStore(folder / "vectors", chroma, counted)
 
 
 class ServerStoreSettings(_ChromaSettings, frozen=True):
@@ -88,7 +90,7 @@ class ServerStoreSettings(_ChromaSettings, frozen=True):
     def _connect(self) -> ClientAPI:
         from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT
 
-        settings = _quiet()
+        settings = quiet()
         settings.chroma_server_host = self.host
         settings.chroma_server_http_port = self.port
         settings.chroma_server_ssl_enabled = self.ssl
@@ -119,7 +121,7 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
     def _connect(self, account: Account) -> ClientAPI:
         from chromadb.auth.token_authn import TokenTransportHeader
 
-        settings = _quiet()
+        settings = quiet()
         settings.chroma_server_host = _CLOUD_HOST
         settings.chroma_server_http_port = 443
         settings.chroma_server_ssl_enabled = True
@@ -128,34 +130,6 @@ class CloudStoreSettings(_ChromaSettings, frozen=True):
         settings.chroma_auth_token_transport_header = TokenTransportHeader.X_CHROMA_TOKEN
         settings.chroma_overwrite_singleton_tenant_database_access_from_auth = True
         return open_client(settings, self.tenant, self.database)
-
-
-class Folder:
-    """Chroma in this process. It does not protect its files from other processes, nor look at them again:
-    only the one who writes to an index opens it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def connect(self) -> ClientAPI:
-        import chromadb  # 0.5 s that a question need not pay
-
-        # What a process has once seen of a folder stands for all its clients that spell the path
-        # alike. A spelling of its own gives each of ours the folder as it is now.
-        spelling = "".join("/." if bit == "1" else "/" for bit in f"{next(_openings):b}")
-        return chromadb.PersistentClient(f"{self._folder}{spelling}", settings=_quiet())
-
-    def close(self, client: ClientAPI) -> None:
-        cast("Client", client).close()
-
-    @contextmanager
-    def told(self, doing: str) -> Iterator[None]:
-        from chromadb.errors import ChromaError
-
-        try:
-            yield
-        except (ChromaError, ValueError, OSError) as error:
-            raise StoreError(f"Chroma could not {doing}: {error}") from error
 
 
 class ChromaStore:
@@ -172,7 +146,7 @@ class ChromaStore:
             client = self._place.connect()
             # embedding_function=None: Chroma's own would download a model and disagree with ours.
             collection = client.get_or_create_collection(
-                f"{self._name}-{family}-{generation}",
+                _collection(self._name, family, generation),
                 embedding_function=None,
                 configuration={"hnsw": HNSW},
                 metadata={"made_by": "rag"},
@@ -191,6 +165,19 @@ class ChromaStore:
                 if name.startswith(ours) and name != f"{ours}{generation}":
                     client.delete_collection(name)
             self._place.close(client)
+
+    def check(self, family: str, generation: int) -> None:
+        self._place.check()
+
+    def settle(self) -> None:
+        self._place.settle()
+
+    def set_aside(self) -> None:
+        self._place.set_aside()
+
+
+def _collection(name: str, family: str, generation: int) -> str:
+    return f"{name}-{family}-{generation}"
 
 
 class ChromaIndex:
@@ -304,9 +291,3 @@ def _conditions(key: str, values: Sequence[str]) -> list[Any]:
     """The key is one of the values, or a list that holds one of them."""
     forms = [form for value in values for form in typed_forms(value)]
     return [{key: {op: form}} for form in forms for op in ("$eq", "$contains")]
-
-
-def _quiet() -> Any:
-    from chromadb.config import Settings
-
-    return Settings(anonymized_telemetry=False)

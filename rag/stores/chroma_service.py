@@ -34,6 +34,15 @@ class Service:
     def close(self, client: ClientAPI) -> None:
         """It stays open for the next one."""
 
+    def check(self) -> None:
+        """Its files are the server's."""
+
+    def settle(self) -> None:
+        """So is when they are written."""
+
+    def set_aside(self) -> None:
+        """Another generation is another collection, whatever became of this one."""
+
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
         """What goes wrong meanwhile is one error of ours, without what the client's own would show."""

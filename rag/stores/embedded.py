@@ -23,13 +23,21 @@ _BATCH = 1000
 
 
 class EmbeddedStore:
-    def __init__(self, folder: Path, chroma: VectorStore) -> None:
+    """counted: how many passages Chroma holds of a family's generation, without opening it."""
+
+    def __init__(self, folder: Path, chroma: VectorStore, counted: Callable[[str, int], int]) -> None:
         self._folder = folder
         self._chroma = chroma
+        self._counted = counted
 
     def open(self, family: str, generation: int, passages: Passages | None = None) -> EmbeddedIndex:
         exact = ExactIndex(self._folder / f"{family}-{generation}")
-        return EmbeddedIndex(exact, lambda: self._chroma.open(family, generation), passages)
+        return EmbeddedIndex(
+            exact,
+            lambda: self._chroma.open(family, generation),
+            lambda: self._counted(family, generation),
+            passages,
+        )
 
     def drop_all_but(self, family: str, generation: int) -> None:
         self._chroma.drop_all_but(family, generation)
@@ -37,15 +45,34 @@ class EmbeddedStore:
             if folder.name != f"{family}-{generation}":
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def check(self, family: str, generation: int) -> None:
+        ExactIndex(self._folder / f"{family}-{generation}").check()
+        self._chroma.check(family, generation)
+
+    def settle(self) -> None:
+        self._chroma.settle()
+
+    def set_aside(self) -> None:
+        self._chroma.set_aside()
+
 
 class EmbeddedIndex:
     """passages: what should stand here, as the catalog says. Where some of it is lacking, a reader has all of
     it in memory; a writer fills up whatever lacks it before it writes."""
 
     def __init__(
-        self, exact: ExactIndex, open_chroma: Callable[[], VectorIndex], passages: Passages | None
+        self,
+        exact: ExactIndex,
+        open_chroma: Callable[[], VectorIndex],
+        in_chroma: Callable[[], int],
+        passages: Passages | None,
     ) -> None:
-        self._exact, self._open_chroma, self._passages = exact, open_chroma, passages
+        self._exact, self._open_chroma, self._in_chroma, self._passages = (
+            exact,
+            open_chroma,
+            in_chroma,
+            passages,
+        )
         self._lacks = _lacks(exact, passages)
         self._reading = Lock()
         self._lent: Rows | None = None
@@ -58,7 +85,7 @@ class EmbeddedIndex:
 
     def held(self) -> dict[str, int]:
         """Of Chroma and of the rows, before anything is mended."""
-        return self._open_chroma().held() | self._exact.held()
+        return {"Chroma": self._in_chroma()} | self._exact.held()
 
     def add(self, chunks: Sequence[Chunk], vectors: Sequence[Floats]) -> None:
         for part in self.parts:

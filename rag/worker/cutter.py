@@ -11,6 +11,7 @@ from threading import Lock
 from rag.errors import ConfigError
 from rag.loaders import LoaderSettings, is_quick
 from rag.protocols import Chunker
+from rag.threads.forks import in_each_fork, leave
 from rag.types import Skipped
 from rag.worker.cutting import Cut, Item, Kept, Refused, Task, cut_file
 from rag.worker.messages import packed, unpacked
@@ -114,3 +115,14 @@ def _give_back(worker: WorkerProcess) -> None:
 def _close_spare() -> None:
     while _spare:
         _spare.pop().close()
+
+
+def _leave_spare() -> None:
+    """In a fork: the parent talks to them."""
+    global _turn
+    leave(list(_spare))
+    _spare.clear()
+    _turn = Lock()
+
+
+in_each_fork(_leave_spare)

@@ -16,7 +16,8 @@ from rag.chunkers.structure import StructureSettings
 from rag.chunkers.whole import WholeSettings
 from rag.errors import StoreError
 from rag.protocols import VectorIndex
-from rag.stores.chroma import ChromaStore, Folder
+from rag.stores.chroma import ChromaStore
+from rag.stores.chroma_folder import Folder
 from rag.stores.exact import ExactIndex
 from rag.types import PassageVectors
 
@@ -197,8 +198,12 @@ def test_a_damaged_chroma_folder_is_told_of_where_it_is_written_to_and_nobody_mi
     opened.check()
     assert opened.texts("lamp") == expected
     shelf.write("docs/c.md", "A door.")
-    with pytest.raises(StoreError, match="Chroma could not"):
-        shelf.ingest()
+    with pytest.raises(StoreError, match=r"Chroma's files .* are damaged\. `rag rebuild`"):
+        opened.ingest()
+    chunks = shelf.open().rebuild()
+    assert not list(shelf.folder.glob("*.damaged"))
+    assert shelf.ingest().new == 1
+    assert derived(shelf.open()) == (chunks + 1, chunks + 1)
 
 
 @pytest.mark.parametrize("name", ["state", "rows-1", "tags-1"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from rag.rerankers.voyage import VoyageSettings
 PARTS = ["store", "embedder", "index", "reranker", "reader", "answer", "generator", "model"]
 
 
-def examined(settings: Settings, **sections: object) -> dict[str, Check]:
-    return {check.name: check for check in examine(settings.model_copy(update=sections))}
+def examined(settings: Settings, deep: bool = False, **sections: object) -> dict[str, Check]:
+    return {check.name: check for check in examine(settings.model_copy(update=sections), deep)}
 
 
 def failing(checks: dict[str, Check]) -> set[str]:
@@ -92,6 +93,20 @@ def test_an_index_that_has_lost_a_folder_is_told_with_the_remedy(
     assert "index" in failing(checks)
     assert part in checks["index"].detail
     assert "the next `rag ingest` repairs it, `rag rebuild` does" in checks["index"].detail
+
+
+def test_files_that_are_not_as_they_were_written_are_told_of_where_all_is_read(
+    handbook_settings: Settings, tmp_path: Path
+) -> None:
+    copy = tmp_path / "index"
+    shutil.copytree(handbook_settings.store.path, copy)
+    with (copy / "chroma" / "chroma.sqlite3").open("r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        file.write(b"damaged")
+    store = handbook_settings.store.model_copy(update={"path": copy})
+    checks = examined(handbook_settings, deep=True, store=store)
+    assert failing(checks) == {"passages"}  # answers do not need it; other clients of Chroma's do
+    assert "chroma.sqlite3 is not as it was written. `rag rebuild`" in checks["passages"].detail
 
 
 def test_the_status_counts_what_is_there(handbook_settings: Settings) -> None:

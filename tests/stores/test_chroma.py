@@ -23,9 +23,9 @@ from rag.stores.chroma import (
     ChromaStore,
     CloudStoreSettings,
     EmbeddedStoreSettings,
-    Folder,
     ServerStoreSettings,
 )
+from rag.stores.chroma_folder import Folder
 
 
 def open_index(folder: Path, family: str = "family", generation: int = 1) -> ChromaIndex:

@@ -34,6 +34,15 @@ class MemoryStore:
         for name in [name for name in _KEPT if name.startswith(ours) and name != f"{ours}{generation}"]:
             del _KEPT[name]
 
+    def check(self, family: str, generation: int) -> None:
+        """There are no files."""
+
+    def settle(self) -> None:
+        """Nor does anything last."""
+
+    def set_aside(self) -> None:
+        _KEPT.clear()
+
 
 class MemoryIndex:
     def __init__(self, kept: _Kept) -> None:
