@@ -62,7 +62,7 @@ class Rag:
     def open(cls, config: str | Path | Settings | None = None) -> Rag:
         """Ready to answer: models loaded, keys checked, index and settings compared."""
         rag = cls(config if isinstance(config, Settings) else Settings.load(config))
-        rag.pipeline.generator()
+        rag._asked.generator()
         if rag.pipeline.reader:
             rag.pipeline.reader.load()
         rag.pipeline.embedder.embed_question("warm")
@@ -74,6 +74,13 @@ class Rag:
             if self._closed:
                 raise InputError("this Rag is closed: open another one")
             return self.assembly.pipeline
+
+    @property
+    def _asked(self) -> Pipeline:
+        """Over an index that was made: a question makes none."""
+        if self.settings.retriever.own:
+            self.assembly.existing_index()
+        return self.pipeline
 
     def close(self) -> None:
         """Lets go of the index's files. Models stay: others in this process may use them."""
@@ -100,7 +107,7 @@ class Rag:
         top_k: int | None = None,
         threshold: float | None = None,
     ) -> Answer:
-        return self.pipeline.ask(question, _narrowed(where), self._rule(top_k, threshold))
+        return self._asked.ask(question, _narrowed(where), self._rule(top_k, threshold))
 
     def ask_many(
         self,
@@ -111,7 +118,7 @@ class Rag:
         threshold: float | None = None,
     ) -> list[Answer]:
         """Answers in the order of the questions."""
-        return self.pipeline.ask_many(questions, _narrowed(where), self._rule(top_k, threshold))
+        return self._asked.ask_many(questions, _narrowed(where), self._rule(top_k, threshold))
 
     def stream(
         self,
@@ -122,7 +129,7 @@ class Rag:
         threshold: float | None = None,
     ) -> Iterator[str | Answer]:
         """Pieces of text as they come, and last the whole Answer."""
-        return self.pipeline.stream(question, _narrowed(where), self._rule(top_k, threshold))
+        return self._asked.stream(question, _narrowed(where), self._rule(top_k, threshold))
 
     def search(
         self,
@@ -133,11 +140,11 @@ class Rag:
         threshold: float | None = None,
     ) -> SearchResult:
         """The passages for a question, without an answer."""
-        return self.pipeline.search(question, _narrowed(where), self._rule(top_k, threshold))
+        return self._asked.search(question, _narrowed(where), self._rule(top_k, threshold))
 
     def retrieve(self, question: str, where: Filter | None = None) -> Sequence[Candidate]:
         """The first stage alone."""
-        return self.pipeline.retrieve(self.pipeline.encode(question), _narrowed(where))
+        return self._asked.retrieve(self.pipeline.encode(question), _narrowed(where))
 
     def rerank(
         self, question: str, passages: Sequence[Candidate] | Sequence[str]

@@ -121,7 +121,7 @@ class Assembly:
 
     def _opened_index(self) -> Index:
         """A store takes as long to import and to open as a local model to load: side by side."""
-        index = self.existing_index()
+        index = self.index
         with ThreadPoolExecutor(1) as threads:
             loading = threads.submit(lambda: self.embedder.load())
             index.current()

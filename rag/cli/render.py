@@ -198,7 +198,10 @@ def render_run(summary: RunSummary) -> None:
 
 
 def render_costs(out: Console, costs: Costs) -> None:
-    out.print(f"{costs.documents:,} documents, {costs.passages:,} passages, {costs.questions:,} questions")
+    about = "about " if costs.estimated else ""
+    out.print(
+        f"{costs.documents:,} documents, {about}{costs.passages:,} passages, {costs.questions:,} questions"
+    )
     if not costs.parts:
         out.print("Nothing leaves this machine.")
         return
@@ -209,7 +212,11 @@ def render_costs(out: Console, costs: Costs) -> None:
         table.add_row(f"{part.part} {part.kind}", escape(part.host), escape(part.text), *counts)
     out.print(table)
     total = "unknown: policy.prices has no price for it" if costs.cost is None else f"{costs.cost:.4f}"
-    out.print(f"At most, with nothing cached and no call repeated. In money: {total}")
+    out.print(
+        f"At most{', about' * costs.estimated}, with nothing cached and no call repeated. In money: {total}"
+    )
+    if costs.parts:
+        out.print("Tokens are estimated: a quarter of the bytes.")
 
 
 def render_status(out: Console, status: Status, sources: Sequence[str]) -> None:

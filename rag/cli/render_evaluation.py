@@ -79,6 +79,7 @@ def render_calibration(found: CalibrationSummary, folder: Path) -> None:
             style="bold" if name == found.chosen else "",
         )
     out.print(table)
+    out.print("ndcg@10 of the passages that were found; `rag eval` also counts what the first stage misses")
     proposal, path = found.threshold, escape(found.path)
     colour = "green" if proposal.clean else "yellow"
     out.print(f"[bold {colour}]threshold {proposal.threshold:.4f}[/]", Text(proposal.text))

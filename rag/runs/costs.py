@@ -1,7 +1,8 @@
 """What a run would send away and what that would cost, told before it. Opens no connection, loads no model.
 
 Counts are upper bounds: unchanged files, cached embeddings and cached scores are not sent again. Tokens are
-a quarter of the bytes.
+a quarter of the bytes. Passages are counted in the index where it holds the run's files as they are; else
+they are cut by an estimate of the embedder's tokens.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.index.catalog import Catalog
+from rag.index.source_root import SourceRoot
 from rag.loaders import Unreadable, find_files, reach, read_file
 from rag.parts import PartSettings
 from rag.runs.questions import read_questions
@@ -22,6 +24,7 @@ from rag.settings import Settings
 from rag.types import EmbedderCard
 from rag.worker.cutter import Cutter
 from rag.worker.cutting import Cut, Task
+from rag.worker.readings import Hashes
 
 if TYPE_CHECKING:
     from rag.protocols import Sizer
@@ -50,10 +53,13 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
+    """`estimated`: passages, and what follows from them, are not counted but cut by an estimate."""
+
     documents: int
     passages: int
     questions: int
     parts: tuple[Leaving, ...]
+    estimated: bool = False
 
     @property
     def cost(self) -> float | None:
@@ -66,22 +72,39 @@ class Costs:
 
 def costs_of_run(settings: Settings) -> Costs:
     questions = read_questions(settings.run.questions) if settings.run.questions else []
-    documents, passages = _corpus(settings)
+    documents, passages, estimated = _corpus(settings)
     counted = _Counted(settings, passages, [question.text for question in questions])
-    return Costs(documents, len(passages), len(questions), tuple(counted.leaving()))
+    return Costs(documents, len(passages), len(questions), tuple(counted.leaving()), estimated)
 
 
-def _corpus(settings: Settings) -> tuple[int, list[str]]:
-    """How many documents, and their passages: of the run's sources, or of the index where it names none."""
-    if settings.run.sources:
-        documents = list(_documents(settings))
-        return len(documents), [chunk.reading for document in documents for chunk in document.chunks]
+def _corpus(settings: Settings) -> tuple[int, list[str], bool]:
+    """How many documents, their passages, and whether these are an estimate."""
     path = settings.store.path / _CATALOG
-    if not path.exists():
-        return 0, []
-    catalog = Catalog(path)
+    catalog = Catalog(path) if path.exists() else None
+    if settings.run.sources and not (catalog and _is_up_to_date(catalog, settings)):
+        documents = list(_documents(settings))
+        return len(documents), [chunk.reading for document in documents for chunk in document.chunks], True
+    if catalog is None:
+        return 0, [], False
     stored = catalog.all_chunks(_CHUNKS_A_TIME)
-    return catalog.counts()[0], [chunk.reading for chunks in stored for chunk in chunks]
+    return catalog.counts()[0], [chunk.reading for chunks in stored for chunk in chunks], False
+
+
+def _is_up_to_date(catalog: Catalog, settings: Settings) -> bool:
+    """Whether the index holds the files of the run as they are, and no others."""
+    sources, loader = settings.run.sources, settings.loader
+    root, known = SourceRoot.of(settings.store.path, catalog), catalog.files()
+    roots = reach(sources, loader)
+    found = {root.source(path): path for path in find_files(sources, loader) if isinstance(path, Path)}
+    if found.keys() != known.keys():
+        return False
+    try:
+        return all(
+            known[file].hash in Hashes.of(read_file(path, loader.max_bytes, roots), loader)
+            for file, path in found.items()
+        )
+    except Unreadable:
+        return False
 
 
 def _documents(settings: Settings) -> Iterator[Cut]:

@@ -69,13 +69,13 @@ class Readings:
         except Unreadable as error:
             yield Read(file, skipped=(Skipped(file, str(error)),))
             return
-        hashes = _Hashes.of(data, self._loaders)
+        hashes = Hashes.of(data, self._loaders)
         if file not in self._otherwise and (record := self._known.get(file)) and record.hash in hashes:
             yield Read(file, unchanged=record.documents, skipped=record.skipped)
         else:
             yield from self._compared(path, file, data, hashes)
 
-    def _compared(self, path: Path, file: str, data: bytes, hashes: _Hashes) -> Iterator[New | Read]:
+    def _compared(self, path: Path, file: str, data: bytes, hashes: Hashes) -> Iterator[New | Read]:
         """Which documents of a file are new, changed, unchanged or gone."""
         there = self._catalog.hashes(file)
         before = there | dict.fromkeys(self._catalog.cut_otherwise(file, self._cut), "")
@@ -110,14 +110,14 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hashes:
+class Hashes:
     """By which a file is known again. One that gave no document may give some where more is allowed."""
 
     of_documents: str
     of_none: str
 
     @classmethod
-    def of(cls, data: bytes, loaders: LoaderSettings) -> _Hashes:
+    def of(cls, data: bytes, loaders: LoaderSettings) -> Hashes:
         plain = hashlib.sha256(LOADER_VERSION.encode() + data)
         allowed = plain.copy()
         allowed.update(loaders.budget.model_dump_json().encode())

@@ -135,6 +135,19 @@ def test_a_config_without_questions_still_tells_who_would_be_talked_to(
     ]
 
 
+def test_a_plan_is_an_estimate_until_the_index_holds_the_files_as_they_are(
+    folder: Path, rerank_server: RerankServer
+) -> None:
+    given = settings(folder, rerank_server)
+    assert costs_of_run(given).estimated
+    run(given, "test.yaml")
+    assert not costs_of_run(given).estimated
+    (folder / "documents" / "0.md").write_text("The dome stays open.")
+    assert costs_of_run(given).estimated
+    (folder / "documents" / "0.md").unlink()
+    assert costs_of_run(given).estimated
+
+
 def test_without_sources_the_index_is_planned_for(folder: Path, rerank_server: RerankServer) -> None:
     assert costs_of_run(settings(folder, rerank_server, run={})).passages == 0
     run(settings(folder, rerank_server), "test.yaml")
