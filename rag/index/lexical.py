@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import StoreError
@@ -93,7 +95,13 @@ class LexicalIndex:
 
         self.folder, self._passages = folder, passages
 
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists() or os.access(folder, os.W_OK):
+            folder.mkdir(parents=True, exist_ok=True)
+        else:  # tantivy locks what it reads
+            self._copy = TemporaryDirectory(prefix="rag-lexical-")
+            folder = Path(
+                shutil.copytree(folder, Path(self._copy.name) / "words", copy_function=shutil.copyfile)
+            )
         self._analyzer = _analyzer()
         self._index: Index = tantivy.Index(_schema(), path=str(folder))
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
@@ -102,7 +110,7 @@ class LexicalIndex:
     @_translated("be written")
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Replaces chunks of the same id. On disk when this returns."""
-        writer = self._index.writer(heap_size=64_000_000, num_threads=1)
+        writer = self._writer(64_000_000)
         for chunk in chunks:
             writer.delete_documents_by_term("id", chunk.id)
             writer.add_document(_document(chunk))
@@ -112,7 +120,7 @@ class LexicalIndex:
     def delete(self, ids: Sequence[str]) -> None:
         if not ids:
             return
-        writer = self._index.writer(heap_size=16_000_000, num_threads=1)
+        writer = self._writer(16_000_000)
         for id_ in ids:
             writer.delete_documents_by_term("id", id_)
         self._commit(writer)
@@ -125,7 +133,7 @@ class LexicalIndex:
         held = self.count()
         if held >= self._passages.counts()[1] and self._dead <= _MOST_DEAD * held:
             return False
-        writer = self._index.writer(heap_size=64_000_000, num_threads=1)
+        writer = self._writer(64_000_000)
         writer.delete_all_documents()
         for chunks in self._passages.all_chunks(_BATCH):
             for chunk in chunks:
@@ -177,6 +185,12 @@ class LexicalIndex:
         """What BM25 gives at most: each of the text's words so often that more would add nothing."""
         all_ = self._searcher().num_docs
         return _WORD_LIMIT * sum(_rarity(self._holding(term), all_) for term in self._terms(text))
+
+    def _writer(self, heap_size: int) -> Any:
+        writer = self._index.writer(heap_size=heap_size, num_threads=1)
+        # A killed writer may have left files of the names that this one comes to choose.
+        writer.garbage_collect_files()
+        return writer
 
     def _searcher(self) -> Any:
         return self._index.searcher()

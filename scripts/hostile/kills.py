@@ -26,6 +26,7 @@ from support.killing import (
 )
 from support.shelf import Shelf, noted
 
+import rag.ingest
 from hostile.trial import Area, Trial
 from rag.errors import RagError
 from rag.index.backup import back_up, restore
@@ -60,6 +61,7 @@ _ALL = {
 
 
 def _prepare(ready: Path) -> None:
+    _in_small_steps()
     for operation, (begin, act, in_one_go) in _ALL.items():
         base, whole = ready / operation / "base", ready / operation / "whole"
         begin(base)
@@ -80,6 +82,11 @@ def _seconds(act: Callable[[Path], None], base: Path, at: Path) -> float:
     return time.monotonic() - started
 
 
+def _in_small_steps() -> None:
+    """Several groups of several documents, each saved in several steps."""
+    rag.ingest._GROUP_CHUNKS, rag.ingest._SAVE_EVERY = 9, SAVE_EVERY
+
+
 def _trials(random: Random) -> Iterator[Trial]:
     while True:
         operation = random.choice([*_ALL])
@@ -89,6 +96,7 @@ def _trials(random: Random) -> Iterator[Trial]:
 
 
 def _killed(operation: str, moments: list[float], folder: Path, ready: Path) -> str:
+    _in_small_steps()
     told = json.loads((ready / operation / _TOLD).read_text())
     _, act, _ = _ALL[operation]
     shutil.copytree(ready / operation / "base", folder, dirs_exist_ok=True)
