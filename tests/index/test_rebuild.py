@@ -15,6 +15,7 @@ from support.shelf import Opened, Shelf
 from rag.chunkers.structure import StructureSettings
 from rag.chunkers.whole import WholeSettings
 from rag.errors import StoreError
+from rag.index.fingerprint import fingerprint
 from rag.protocols import VectorIndex
 from rag.stores.chroma import ChromaStore
 from rag.stores.chroma_folder import Folder
@@ -100,6 +101,15 @@ def test_a_rebuild_with_embed_makes_the_index_fit_the_settings(shelf: Shelf, wha
     assert opened.ingest().unchanged == 2
     with pytest.raises(StoreError, match="`rag rebuild --embed`"):
         shelf.open().check()
+
+
+def test_a_reader_notices_that_another_has_rebuilt_the_index_with_other_settings(shelf: Shelf) -> None:
+    reader = shelf.open()
+    reader.index.expect(fingerprint(reader.embedder.card, reader.chunker))
+    assert reader.texts("lamp")
+    other(shelf, "passage prompt").rebuild(embed=True)
+    with pytest.raises(StoreError, match="built with other settings"):
+        reader.texts("lamp")
 
 
 def test_a_rebuild_with_embed_can_change_the_dimension(shelf: Shelf) -> None:
