@@ -71,16 +71,18 @@ class Rag:
     @property
     def pipeline(self) -> Pipeline:
         with self._building:
-            if self._closed:
-                raise InputError("this Rag is closed: open another one")
-            return self.assembly.pipeline
+            return self._held.pipeline
 
     @property
     def _asked(self) -> Pipeline:
-        """Over an index that was made: a question makes none."""
-        if self.settings.retriever.own:
-            self.assembly.existing_index()
-        return self.pipeline
+        with self._building:
+            return self._held.asked
+
+    @property
+    def _held(self) -> Assembly:
+        if self._closed:
+            raise InputError("this Rag is closed: open another one")
+        return self.assembly
 
     def close(self) -> None:
         """Lets go of the index's files. Models stay: others in this process may use them."""

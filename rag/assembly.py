@@ -90,6 +90,13 @@ class Assembly:
         return self.settings.reader.build()
 
     @cached_property
+    def asked(self) -> Pipeline:
+        """The pipeline over an index that was made: a question makes none."""
+        if self.settings.retriever.own:
+            self.existing_index()
+        return self.pipeline
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         """Refuses an index that other settings made."""
         settings = self.settings

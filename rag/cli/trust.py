@@ -39,6 +39,7 @@ NEEDS: Mapping[str, str] = {
     **dict.fromkeys(("model", "revision"), "loads or asks another model"),
     **dict.fromkeys(("base_url", "host", "port", "ssl", "tenant", "database"), "says where text is sent"),
     **dict.fromkeys(("api_key", "token", "key_env"), "says which key is sent"),
+    "trusted": "lets a model's folder run code",
     "follow_links": "reads what lies outside its folder",
     "template": "reads a file that a model is asked with",
 }
@@ -74,7 +75,7 @@ def _reason(key: str, value: Any, folder: Path) -> str:
         return "" if value in LOCAL_KINDS else OTHER_KINDS.get(value, "is no kind that is known to run here")
     if key in PATHS:
         return "" if _is_inside(str(value), folder) else "reaches outside its folder"
-    if key in HARMLESS or (key == "follow_links" and value is False):
+    if key in HARMLESS or (key in ("follow_links", "trusted") and value is False):
         return ""
     return NEEDS.get(key, "is not known to be harmless")
 
