@@ -18,6 +18,7 @@ from rag.index.backup import Backup, back_up, restore
 from rag.index.source_root import SourceRoot
 from rag.inspection.status import Status, read_status
 from rag.inspection.why import Absence, explain_absence
+from rag.loaders.walk import require
 from rag.protocols import Progress, silent
 from rag.second_stage.rank import rerank_texts
 from rag.selection import Rule
@@ -183,7 +184,9 @@ class Rag:
     # --- documents ------------------------------------------------------------------------
 
     def ingest(self, *paths: str | Path, prune: bool = False, progress: Progress = silent) -> IngestReport:
-        return self.assembly.ingestor.telling(progress).ingest([Path(path) for path in paths], prune)
+        files = [Path(path) for path in paths]
+        require(files)  # before an index is made for what is not there
+        return self.assembly.ingestor.telling(progress).ingest(files, prune)
 
     def would_ingest(self, *paths: str | Path, prune: bool = False) -> IngestReport:
         """What `ingest` would do: files are read and cut, nothing is encoded or written."""

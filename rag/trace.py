@@ -77,8 +77,6 @@ def rerank_notes(reranked: RerankTrace, used: Calibration) -> Iterator[str]:
 def _reading_notes(reading: ReadTrace) -> Iterator[str]:
     if reading.status == "skipped":
         yield f"the reader did not read: {reading.reason}"
-    if reading.cut:
-        yield f"{reading.cut} passages were cut to the reader's window"
 
 
 def with_refusal(found: SearchResult, confidence: float) -> SearchResult:

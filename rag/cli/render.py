@@ -291,12 +291,9 @@ def _render_stages(out: Console, trace: Trace) -> None:
     out.print(Text(f"\n{who}; {times}", style="dim"))
     if trace.read and trace.read.found is not None:
         read = trace.read
-        out.print(
-            Text(
-                f"{read.model}: the answer is there with {read.found:.2f} (least {read.threshold:.2f})",
-                style="dim",
-            )
-        )
+        told = f"{read.model}: the answer is there with {read.found:.2f} (least {read.threshold:.2f})"
+        cut = f"; of {read.cut} of the passages it read the beginning alone" if read.cut else ""
+        out.print(Text(told + cut, style="dim"))
 
 
 def _render_trouble(out: Console, trace: Trace) -> None:

@@ -37,11 +37,15 @@ def find_files(paths: Sequence[Path], settings: LoaderSettings) -> Iterator[Foun
     Below a folder, hidden entries and those that `exclude` matches are left out, and so is what a link
     leads to outside of all that is named, unless `follow_links`; a path that is named is taken as it is.
     """
+    require(paths)
+    walk = _Walk(_excluded(settings.exclude), settings.max_bytes, reach(paths, settings))
+    return (found for path in paths for found in walk.below(path))
+
+
+def require(paths: Sequence[Path]) -> None:
     for path in paths:
         if not os.path.exists(path):  # Path.exists would raise where it may not look
             raise InputError(f"There is no file or folder {str(path)!r}.")
-    walk = _Walk(_excluded(settings.exclude), settings.max_bytes, reach(paths, settings))
-    return (found for path in paths for found in walk.below(path))
 
 
 def reach(paths: Sequence[Path], settings: LoaderSettings) -> tuple[Path, ...]:

@@ -35,6 +35,15 @@ def test_a_folder_without_an_index_is_said_to_have_none_and_stays_empty(
     assert run(*arguments, "--json").json["error"]["type"] == "StoreError"
 
 
+def test_ingesting_what_is_not_there_makes_no_index(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("ingest", "nowhere")
+    assert (done.code, done.err) == (1, "InputError: There is no file or folder 'nowhere'.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_from_python_opening_what_is_not_there_is_refused_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
