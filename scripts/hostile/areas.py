@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostile import kills
+from hostile import full, kills
 from hostile.trial import Area
 
-AREAS: tuple[Area, ...] = (kills.AREA,)
+AREAS: tuple[Area, ...] = (kills.AREA, full.AREA)

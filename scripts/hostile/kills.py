@@ -31,7 +31,7 @@ from hostile.trial import Area, Trial
 from rag.errors import RagError
 from rag.index.backup import back_up, restore
 
-_TOLD = "told.json"
+TOLD = "told.json"
 _ARCHIVE = "kept.zip"
 # Of the trials, those in which doing it again is killed as well.
 _TWICE = 0.3
@@ -53,16 +53,16 @@ def _do_restore(at: Path) -> None:
     Shelf(at).open().rebuild()
 
 
-_ALL = {
+ALL = {
     **OPERATIONS,
     "backup": (whole_before, _do_backup, whole_before),
     "restore": (_backed_up, _do_restore, whole_before),
 }
 
 
-def _prepare(ready: Path) -> None:
-    _in_small_steps()
-    for operation, (begin, act, in_one_go) in _ALL.items():
+def prepare(ready: Path) -> None:
+    in_small_steps()
+    for operation, (begin, act, in_one_go) in ALL.items():
         base, whole = ready / operation / "base", ready / operation / "whole"
         begin(base)
         in_one_go(whole)
@@ -72,7 +72,7 @@ def _prepare(ready: Path) -> None:
             "new": versions(whole),
             "seconds": _seconds(act, base, ready / operation / "rehearsal"),
         }
-        (ready / operation / _TOLD).write_text(json.dumps(told))
+        (ready / operation / TOLD).write_text(json.dumps(told))
 
 
 def _seconds(act: Callable[[Path], None], base: Path, at: Path) -> float:
@@ -82,31 +82,31 @@ def _seconds(act: Callable[[Path], None], base: Path, at: Path) -> float:
     return time.monotonic() - started
 
 
-def _in_small_steps() -> None:
+def in_small_steps() -> None:
     """Several groups of several documents, each saved in several steps."""
     rag.ingest._GROUP_CHUNKS, rag.ingest._SAVE_EVERY = 9, SAVE_EVERY
 
 
 def _trials(random: Random) -> Iterator[Trial]:
     while True:
-        operation = random.choice([*_ALL])
+        operation = random.choice([*ALL])
         moments = [random.random() for _ in range(1 + (random.random() < _TWICE))]
         said = " and ".join(f"{moment:.0%}" for moment in moments)
         yield Trial(f"{operation} killed at {said}", partial(_killed, operation, moments))
 
 
 def _killed(operation: str, moments: list[float], folder: Path, ready: Path) -> str:
-    _in_small_steps()
-    told = json.loads((ready / operation / _TOLD).read_text())
-    _, act, _ = _ALL[operation]
+    in_small_steps()
+    told = json.loads((ready / operation / TOLD).read_text())
+    _, act, _ = ALL[operation]
     shutil.copytree(ready / operation / "base", folder, dirs_exist_ok=True)
     for moment in moments:
         _kill(partial(act, folder), moment * told["seconds"])
-    problems = _read(folder, told)
+    problems = read(folder, told)
     first_run = noted(Shelf(folder).notes)
     act(folder)
     problems += differences(told["expected"], contents(folder))
-    problems += _left_over(folder)
+    problems += left_over(folder)
     if len(moments) == 1:
         twice = Counter(noted(Shelf(folder).notes)) - Counter({*noted(Shelf(folder).notes)})
         problems += [f"encoded twice: {text}" for text in twice - Counter(first_run[-3 * SAVE_EVERY :])]
@@ -128,7 +128,7 @@ def _kill(act: Callable[[], None], after_s: float) -> None:
     os.waitpid(pid, 0)
 
 
-def _read(folder: Path, told: dict[str, Any]) -> list[str]:
+def read(folder: Path, told: dict[str, Any]) -> list[str]:
     """What a reader sees before anything is done again. An index that cannot be read must say why."""
     if not (folder / "index" / "catalog.sqlite").exists():
         return []
@@ -140,7 +140,7 @@ def _read(folder: Path, told: dict[str, Any]) -> list[str]:
     return reading_problems(opened, told["old"], told["new"])
 
 
-def _left_over(folder: Path) -> list[str]:
+def left_over(folder: Path) -> list[str]:
     """Files that nothing owns and nothing will ever remove."""
     left = [*folder.rglob("*.tmp"), *folder.rglob("*.catalog"), *folder.rglob("*.damaged*")]
     return [f"left over: {path.relative_to(folder)}" for path in left]
@@ -152,5 +152,5 @@ AREA = Area(
     trials=_trials,
     short=12,
     long=600,
-    prepare=_prepare,
+    prepare=prepare,
 )

@@ -17,7 +17,9 @@ from rag import Rag, Settings
 
 QUESTION = "How do I reset the tracker?"
 # Root may write whatever the mode says, but for this.
-OBEDIENT = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
+OBEDIENT = (
+    ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
+)
 
 
 @pytest.fixture
@@ -72,7 +74,12 @@ def test_an_index_that_can_only_be_read_answers_and_says_why_it_takes_nothing(co
         command = [*OBEDIENT, *rag_command(copied, *arguments)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    for command in (["ask", QUESTION], ["search", QUESTION], ["why", QUESTION, "resetting-the-tracker.md"], ["status"]):
+    for command in (
+        ["ask", QUESTION],
+        ["search", QUESTION],
+        ["why", QUESTION, "resetting-the-tracker.md"],
+        ["status"],
+    ):
         done = run(*command)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
