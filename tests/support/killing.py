@@ -53,7 +53,6 @@ STEPS = (
     (LexicalIndex, "delete"),
     (LexicalStore, "drop_all_but"),
 )
-OPENING = ("_create", "identity", "announce", "__init__", "drop_all_but")  # the same in every operation
 SAVE_EVERY = 3
 TABLES = ("files", "documents", "chunks", "embeddings", "dirty", "freed", "pending")
 
@@ -276,7 +275,7 @@ def outcome(act: Callable[[], object], result: Path) -> Any:
     return json.loads(result.read_text())
 
 
-def main(work: Path, operation: str, every: bool) -> list[dict[str, Any]]:
+def main(work: Path, operation: str) -> list[dict[str, Any]]:
     work.mkdir()
     rag.ingest._GROUP_CHUNKS = 9  # several groups of several documents
     rag.ingest._SAVE_EVERY = SAVE_EVERY
@@ -315,9 +314,6 @@ def main(work: Path, operation: str, every: bool) -> list[dict[str, Any]]:
     names: list[str] = outcome(rehearse, result)
     report: list[dict[str, Any]] = []
     for step, name in enumerate(names, start=1):
-        middle = name in names[: step - 1] and name in names[step:]
-        if not every and (middle or (name in OPENING and operation != "ingest")):
-            continue
         renew()
         assert os.WIFSIGNALED(in_child(partial(killed, step), result)), result.read_text()
         first_run = noted(Shelf(trial).notes)
@@ -342,8 +338,6 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    folder, extent, *operations = sys.argv[1:]
-    reports = {
-        name: main(Path(folder) / str(at), name, extent == "every") for at, name in enumerate(operations)
-    }
+    folder, *operations = sys.argv[1:]
+    reports = {name: main(Path(folder) / str(at), name) for at, name in enumerate(operations)}
     print(json.dumps(reports))  # noqa: T201 - read by the test
