@@ -249,6 +249,7 @@ def test_a_real_server_that_is_stopped_in_the_middle_is_waited_for_no_longer(tmp
         index = at(f"127.0.0.1:{port}", 1.0).build().open("family", 1)
         index.add(chunks(3), vectors(3))
         os.kill(process.pid, signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # the signal is only on its way yet
         began = time.monotonic()
         with pytest.raises(StoreError, match="did not answer in time"):
             index.search(vectors(1)[0], 3)

@@ -73,9 +73,9 @@ def test_the_lines_of_config_use_it_once_the_index_is_encoded_anew(
     with pytest.raises(StoreError, match="`rag rebuild --embed`"):
         rag.ask("Where is the zorbel beside the mivrot?")
     rag.rebuild(embed=True)
-    found = rag.search("Where is the zorbel beside the mivrot?").passages
-    assert "lamp" in found[0].chunk.text
-    assert "ladder" in found[0].chunk.text
+    found = [one.chunk.text for one in rag.search("Where is the zorbel beside the mivrot?").passages[:3]]
+    assert "lamp" in found[0]
+    assert any("lamp" in text and "ladder" in text for text in found)
     assert not rag.pipeline.calibration.warning
     assert rag.pipeline.calibration.fitted_on
 
