@@ -61,9 +61,11 @@ def test_a_file_that_never_ends_is_given_up_and_the_next_one_is_read(small: Cutt
     assert read(small)
 
 
-def test_a_file_that_eats_memory_is_given_up_and_the_next_one_is_read(small: Cutter) -> None:
-    assert reason(small, "eat") == "needs more memory than loader.budget.memory_mb, 256"
-    assert read(small)
+def test_a_file_that_eats_memory_is_given_up_and_the_next_one_is_read() -> None:
+    cutter = Cutter(settings(seconds=20, memory_mb=256), Misbehaving())
+    with cutter.at_work():
+        assert reason(cutter, "eat") == "needs more memory than loader.budget.memory_mb, 256"
+        assert read(cutter)
 
 
 @pytest.mark.slow
