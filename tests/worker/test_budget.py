@@ -50,14 +50,14 @@ def read(cutter: Cutter, text: str = "words") -> bool:
 
 @pytest.fixture
 def small() -> Iterator[Cutter]:
-    """A fifth of a second of processor time, and 256 MB."""
-    cutter = Cutter(settings(seconds=0.2, memory_mb=256), Misbehaving())
+    """Half a second of processor time, and 256 MB."""
+    cutter = Cutter(settings(seconds=0.5, memory_mb=256), Misbehaving())
     with cutter.at_work():
         yield cutter
 
 
 def test_a_file_that_never_ends_is_given_up_and_the_next_one_is_read(small: Cutter) -> None:
-    assert reason(small, "never end") == "takes longer than loader.budget.seconds, 0.2"
+    assert reason(small, "never end") == "takes longer than loader.budget.seconds, 0.5"
     assert read(small)
 
 
@@ -87,9 +87,9 @@ def test_what_a_parser_prints_is_no_reply(small: Cutter) -> None:
 
 @pytest.mark.slow
 def test_a_file_that_waits_for_ever_is_given_up_too() -> None:
-    cutter = Cutter(settings(seconds=0.2), Misbehaving())
+    cutter = Cutter(settings(seconds=0.5), Misbehaving())
     with cutter.at_work():
-        assert reason(cutter, "sleep") == "takes longer than loader.budget.seconds, 0.2"
+        assert reason(cutter, "sleep") == "takes longer than loader.budget.seconds, 0.5"
 
 
 @pytest.mark.slow
