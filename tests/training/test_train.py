@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def training(collection: Path, out: str, recipe: Recipe = QUICK, **options: Any)
 
 @pytest.fixture(scope="module")
 def trained(collection: Path) -> Trained:
-    return training(collection, "models/shelves").run(lambda plan: None)
+    with chdir(collection):  # equals are ranked by ids, so by names, which a folder of this run would change
+        return training(collection, "models/shelves").run(lambda plan: None)
 
 
 def test_a_model_learns_the_words_of_its_users_and_is_installed(trained: Trained) -> None:
@@ -62,8 +64,9 @@ def test_the_folder_holds_the_model_its_card_its_record_and_its_calibration(trai
 
 
 def test_the_lines_of_config_use_it_once_the_index_is_encoded_anew(
-    collection: Path, trained: Trained, tmp_path: Path
+    collection: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(collection)
     path = tmp_path / "config.yaml"
     lines = yaml.safe_load(trained.lines)
     path.write_text(yaml.safe_dump({"store": {"path": str(tmp_path / "index")}}))
@@ -73,9 +76,9 @@ def test_the_lines_of_config_use_it_once_the_index_is_encoded_anew(
     with pytest.raises(StoreError, match="`rag rebuild --embed`"):
         rag.ask("Where is the zorbel beside the mivrot?")
     rag.rebuild(embed=True)
-    found = [one.chunk.text for one in rag.search("Where is the zorbel beside the mivrot?").passages[:3]]
-    assert "lamp" in found[0]
-    assert any("lamp" in text and "ladder" in text for text in found)
+    found = rag.search("Where is the zorbel beside the mivrot?").passages
+    assert "lamp" in found[0].chunk.text
+    assert "ladder" in found[0].chunk.text
     assert not rag.pipeline.calibration.warning
     assert rag.pipeline.calibration.fitted_on
 
