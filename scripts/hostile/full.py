@@ -4,11 +4,8 @@ ours and says what to do, what is left is read whole, and doing it again with ro
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
-import signal
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,12 +13,12 @@ from random import Random
 
 from support.killing import contents, differences
 
-from hostile.kills import ALL, TOLD, in_small_steps, left_over, prepare, read
+from hostile.operations import ALL, TOLD, in_small_steps, left_over, prepare, read
+from hostile.running import Forked
 from hostile.trial import Area, Trial
 from rag.errors import RagError
 
-_SAID = "said.txt"
-_LONGEST_S = 60
+_LONGEST_S = 60.0
 
 
 def _trials(random: Random) -> Iterator[Trial]:
@@ -38,40 +35,27 @@ def _full(operation: str, share: float, folder: Path, ready: Path) -> str:
     _, act, _ = ALL[operation]
     shutil.copytree(ready / operation / "base", folder, dirs_exist_ok=True)
     largest = max(path.stat().st_size for path in (ready / operation / "whole").rglob("*") if path.is_file())
-    problems = _without_room(partial(act, folder), int(share * largest), folder / _SAID)
+    without_room = _without_room(partial(act, folder), int(share * largest))
+    problems = [without_room] if without_room else []
     problems += read(folder, told)
     act(folder)
     problems += differences(told["expected"], contents(folder))
     return "\n".join(problems + left_over(folder))
 
 
-def _without_room(act: Callable[[], None], most_bytes: int, said: Path) -> list[str]:
-    said.touch()
-    pid = os.fork()
-    if pid == 0:
+def _without_room(act: Callable[[], None], most_bytes: int) -> str:
+    def work(_: Path) -> str:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
         try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
             act()
         except RagError:
             pass
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is told of
-            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            said.write_text(f"no error of ours: {type(error).__name__}: {error}")
-        os._exit(0)
-    return _ended(pid) or [text for text in [said.read_text()] if text]
+        finally:  # there is room again to tell of any other error
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        return ""
 
-
-def _ended(pid: int) -> list[str]:
-    """How it ended, where that was not by itself."""
-    until = time.monotonic() + _LONGEST_S
-    while time.monotonic() < until:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return [] if status == 0 else [f"ended by {os.waitstatus_to_exitcode(status)}"]
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return [f"hangs: longer than {_LONGEST_S} s"]
+    return Forked(work, _LONGEST_S).wait()
 
 
 AREA = Area(

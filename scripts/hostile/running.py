@@ -37,10 +37,7 @@ def prepare(area: Area, ready: Path) -> None:
         modules.write_text("\n".join(sys.modules))
         return ""
 
-    forked = Forked(made, _PREPARE_S)
-    while (problem := forked.problem()) is None:
-        time.sleep(_POLL_S)
-    if problem:
+    if problem := Forked(made, _PREPARE_S).wait():
         raise SystemExit(f"{area.name} cannot be prepared: {problem}")
     for module in modules.read_text().splitlines():
         with suppress(ImportError):  # some have no file
@@ -103,6 +100,11 @@ class Forked:
     @property
     def _told(self) -> Path:
         return self._folder / "told"
+
+    def wait(self) -> str:
+        while (problem := self.problem()) is None:
+            time.sleep(_POLL_S)
+        return problem
 
     def problem(self) -> str | None:
         """None while it runs; then what it said, or how it ended without a word."""
