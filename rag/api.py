@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from rag.assembly import Assembly
 from rag.errors import InputError
@@ -27,8 +28,10 @@ from rag.threads.forks import in_each_fork, leave
 from rag.types import Answer, Candidate, IngestReport, Passage, RerankTrace, Scalar, SearchResult
 
 if TYPE_CHECKING:
+    from rag.ingest import Ingestor
     from rag.pipeline import Pipeline
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Filter = Mapping[str, Scalar | Iterable[Scalar]] | Where
 
@@ -199,21 +202,18 @@ class Rag:
 
     def remove(self, *sources: str, everything: bool = False) -> list[str]:
         """Takes documents, files or folders out of the index; all documents only with `everything`."""
-        self.assembly.existing_index()
-        return self.assembly.ingestor.remove(sources, everything)
+        return self._keeper.remove(sources, everything)
 
     def would_remove(self, *sources: str, everything: bool = False) -> list[str]:
         """What `remove` would take out."""
-        self.assembly.existing_index()
-        return self.assembly.ingestor.would_remove(sources, everything)
+        return self._keeper.would_remove(sources, everything)
 
     def would_prune(self, *paths: str | Path) -> list[str]:
         """What `ingest(…, prune=True)` would take out."""
         return self.assembly.ingestor.would_prune([Path(path) for path in paths])
 
     def rebuild(self, embed: bool = False, progress: Progress = silent) -> int:
-        self.assembly.existing_index()
-        return self.assembly.ingestor.telling(progress).rebuild(embed)
+        return self._keeper.telling(progress).rebuild(embed)
 
     def backup(self, path: str | Path) -> Backup:
         """The catalog and the feedback, of one moment, in one file. All else can be made from it."""
@@ -242,10 +242,30 @@ class Rag:
         """Documents get their names relative to this folder, wherever a command runs."""
         SourceRoot.set(self.assembly.index.folder, self.assembly.index.catalog, folder)
 
+    @property
+    def _keeper(self) -> Ingestor:
+        """Of an index that was made."""
+        self.assembly.existing_index()
+        return self.assembly.ingestor
+
     def _rule(self, top_k: int | None, threshold: float | None) -> Rule | None:
         if top_k is None and threshold is None:
             return None
         return self.pipeline.rule.changed(top_k, threshold)
+
+
+def _awaited(
+    call: Callable[Concatenate[Rag, P], T],
+) -> Callable[Concatenate[AsyncRag, P], Coroutine[Any, Any, T]]:
+    """The same call of a `Rag`, on another thread."""
+
+    @wraps(call)
+    async def awaited(self: AsyncRag, /, *args: P.args, **options: P.kwargs) -> T:
+        import asyncio  # 30 ms that a command need not pay
+
+        return await asyncio.to_thread(getattr(self.rag, call.__name__), *args, **options)
+
+    return awaited
 
 
 class AsyncRag:
@@ -264,10 +284,9 @@ class AsyncRag:
 
     @classmethod
     async def open(cls, config: str | Path | Settings | None = None) -> AsyncRag:
-        return cls(await _elsewhere(lambda: Rag.open(config)))
+        import asyncio
 
-    async def close(self) -> None:
-        await _elsewhere(self.rag.close)
+        return cls(await asyncio.to_thread(Rag.open, config))
 
     async def __aenter__(self) -> AsyncRag:
         return self
@@ -277,25 +296,10 @@ class AsyncRag:
     ) -> None:
         await self.close()
 
-    async def ask(
-        self,
-        question: str,
-        where: Filter | None = None,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-    ) -> Answer:
-        return await _elsewhere(lambda: self.rag.ask(question, where, top_k=top_k, threshold=threshold))
-
-    async def search(
-        self,
-        question: str,
-        where: Filter | None = None,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-    ) -> SearchResult:
-        return await _elsewhere(lambda: self.rag.search(question, where, top_k=top_k, threshold=threshold))
+    ask = _awaited(Rag.ask)
+    search = _awaited(Rag.search)
+    ingest = _awaited(Rag.ingest)
+    close = _awaited(Rag.close)
 
     async def stream(
         self,
@@ -315,15 +319,6 @@ class AsyncRag:
                 yield piece
         finally:
             thread.shutdown(wait=False)
-
-    async def ingest(self, *paths: str | Path, prune: bool = False) -> IngestReport:
-        return await _elsewhere(lambda: self.rag.ingest(*paths, prune=prune))
-
-
-async def _elsewhere(call: Callable[[], T]) -> T:
-    import asyncio  # 30 ms that a command need not pay
-
-    return await asyncio.to_thread(call)
 
 
 def _narrowed(where: Filter | None) -> Where | None:

@@ -78,7 +78,7 @@ class Ingestor:
             root = SourceRoot.of(self._index.folder, self._catalog)
             tally = _Tally()
             files, gone = self._look(paths, root, prune, tally)
-            self._read_all(files, root, generation, tally, reach(paths, self._loaders))
+            self._read_all(self._readings(files, root, paths), len(files), generation, tally)
             if prune:
                 self._forget(generation, gone)
                 tally.removed += len(gone)
@@ -92,20 +92,14 @@ class Ingestor:
         started, tally = time.perf_counter(), _Tally()
         root = SourceRoot.of(self._index.folder, self._catalog)
         files, gone = self._look(paths, root, prune, tally)
-        named = [(path, root.source(path)) for path in files]
-        readings = Readings(
-            self._catalog, self._loaders, self._chunker, self._key, reach(paths, self._loaders)
-        )
         missing: set[bytes] = set()
-        for item in readings.of(named):
+        for item in self._readings(files, root, paths):
             if isinstance(item, New):
                 tally.count(item)
                 tally.chunks += len(item.entry.chunks)
                 missing.update(self._catalog.missing(item.entry.keys))
             else:
-                tally.unchanged += item.unchanged
-                tally.removed += len(item.gone)
-                tally.skipped += item.skipped
+                tally.finish(item)
         tally.removed += len(gone)
         tally.embedded = len(missing)
         return tally.report(time.perf_counter() - started)
@@ -199,20 +193,21 @@ class Ingestor:
         seen = {root.source(file) for file in files}
         return files, self._gone(paths, seen, {s.source for s in unread}, root)
 
+    def _readings(
+        self, files: Sequence[Path], root: SourceRoot, paths: Sequence[Path]
+    ) -> Iterator[New | Read]:
+        """What the files come to, as they are found below the paths."""
+        roots = reach(paths, self._loaders)
+        readings = Readings(self._catalog, self._loaders, self._chunker, self._key, roots)
+        return readings.of([(path, root.source(path)) for path in files])
+
     def _read_all(
-        self,
-        files: Sequence[Path],
-        root: SourceRoot,
-        generation: Generation,
-        tally: _Tally,
-        roots: Sequence[Path],
+        self, readings: Iterator[New | Read], files: int, generation: Generation, tally: _Tally
     ) -> None:
         group, done = _Group(generation), 0
         refused: list[Skipped] = []
-        named = [(path, root.source(path)) for path in files]
-        readings = Readings(self._catalog, self._loaders, self._chunker, self._key, roots)
         with ThreadPoolExecutor(1) as storing:
-            for item in ahead(readings.of(named), _AHEAD):
+            for item in ahead(readings, _AHEAD):
                 if isinstance(item, New):
                     self._take(item, group, tally, refused)
                     if group.size >= _GROUP_CHUNKS:
@@ -220,7 +215,7 @@ class Ingestor:
                     continue
                 self._finish(item, group, tally, refused)
                 refused, done = [], done + 1
-                self._progress("read", done, len(files))
+                self._progress("read", done, files)
             group.is_last = True
             self._flush(group, tally, storing)
             group.stored.result()
@@ -235,9 +230,8 @@ class Ingestor:
 
     def _finish(self, read: Read, group: _Group, tally: _Tally, refused: Sequence[Skipped]) -> None:
         """The file's own row comes with its last documents."""
-        tally.unchanged += read.unchanged
-        tally.removed += len(read.gone)
-        tally.skipped += [*read.skipped, *refused]
+        tally.finish(read)
+        tally.skipped += refused
         group.gone += read.gone
         if read.record:
             documents = read.record.documents - len(refused)
@@ -372,6 +366,11 @@ class _Tally:
         self.furnished += furniture > 0
         self.new += cut.is_new
         self.changed += not cut.is_new
+
+    def finish(self, read: Read) -> None:
+        self.unchanged += read.unchanged
+        self.removed += len(read.gone)
+        self.skipped += read.skipped
 
     def report(self, seconds: float) -> IngestReport:
         return IngestReport(

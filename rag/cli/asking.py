@@ -35,8 +35,6 @@ Threshold = Annotated[
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show every candidate's way: ranks, score, kept or why not.")
 ]
-
-
 Full = Annotated[bool, typer.Option("--full", help="Passages whole, not the place that matched.")]
 
 

@@ -82,9 +82,10 @@ def numbers(answer: Answer, names: Names) -> Mapping[int, int]:
 
 
 def sources(answer: Answer, names: Names) -> list[Shown]:
+    given = numbers(answer, names)
     found: dict[int, Shown] = {}
     for citation in answer.citations:
-        number = numbers(answer, names)[citation.marker]
+        number = given[citation.marker]
         before = found.get(number)
         flags = dict.fromkeys([*(before.flags if before else ()), citation.status])
         place = _place(citation, answer.passages, names)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rag.errors import StoreError
 from rag.index.catalog import Catalog
 from rag.index.index import Generation, Index
+from rag.shown import first_of
 from rag.types import Chunk, Hit
 
 # Of so many passages all are looked for, of more a sample of about as many.
@@ -37,7 +38,7 @@ def examine_catalog(catalog: Catalog) -> Examined:
             "", f"{catalog.path} is damaged ({pages}): {_RESTORE}; without one, {_begin(catalog)}"
         )
     if documents := catalog.damaged_documents():
-        named = ", ".join(documents[:3]) + (" …" if len(documents) > 3 else "")
+        named = first_of(documents)
         mend = f"without one, `rag remove {documents[0]}`, and `rag ingest` it again"
         return Examined("", f"{len(documents):,} documents are damaged ({named}): {_RESTORE}; {mend}")
     if passages := catalog.damaged_passages():

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from rag.index.catalog import Catalog
 from rag.index.rows import Entry
+from rag.shown import first_of
 from rag.types import Metadata, Skipped
 
 _MOST = 1_000
-_NAMED = 3
 
 
 class FieldNames:
@@ -27,7 +27,7 @@ class FieldNames:
         if not beyond:
             return entry, []
         kept = {key: value for key, value in document.metadata.items() if key not in beyond}
-        told = ", ".join(map(repr, beyond[:_NAMED])) + (" …" if len(beyond) > _NAMED else "")
+        told = first_of([*map(repr, beyond)])
         reason = f"{len(beyond):,} of its fields are left out ({told}): the index has {_MOST:,} other names"
         return _with_metadata(entry, kept), [Skipped(document.source, reason)]
 

@@ -139,9 +139,14 @@ def _escaped(text: str) -> str:
     return _MARKS.sub(lambda mark: mark[0] if mark[0] == "#" and mark.start() < end else f"\\{mark[0]}", text)
 
 
-def _code(text: str) -> str:
+def fence_for(text: str, least: int = 3) -> str:
+    """Backticks that no run of them in the text can close."""
     longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * (longest + 1)
+    return "`" * max(least, longest + 1)
+
+
+def _code(text: str) -> str:
+    fence = fence_for(text, least=1)
     space = " " if text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{space}{text}{space}{fence}"
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from rag.loaders.inline import fence_for
 from rag.loaders.markdown import anchors, first_heading
 from rag.loaders.raw import RawFile
 from rag.loaders.unreadable import Unreadable
@@ -53,7 +54,7 @@ def _printed(output: dict[str, object]) -> str:
 
 def _fenced(text: str, language: str) -> Iterator[str]:
     if text.strip():
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+        fence = fence_for(text)
         yield f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
 
 

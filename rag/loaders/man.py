@@ -252,10 +252,5 @@ def _named(given: Sequence[str]) -> str:
 
 
 def _optional(name: str, given: Sequence[str]) -> str:
-    return (
-        f"[{' '.join(given)}]"
-        if name == "OP"
-        else f"\\f[B]{' '.join(given)}\\f[R]"
-        if name == "SY"
-        else " ".join(given)
-    )
+    words = " ".join(given)
+    return {"OP": f"[{words}]", "SY": f"\\f[B]{words}\\f[R]"}.get(name, words)

@@ -21,6 +21,8 @@ _OPENS = {"Oo": "[", "Po": "(", "Do": "“", "So": "‘", "Bo": "[", "Ao": "<", 
 _CLOSES = {"Oc": "]", "Pc": ")", "Dc": "”", "Sc": "’", "Bc": "]", "Ac": ">", "Brc": "}", "Qc": '"'}
 _CALLED = _CODE | _PLAIN | {*_AROUND, *_OPENS, *_CLOSES, "Fl", "Ns", "Pf", "Ap", "Ta"}
 _NAMES = {"Ux": "UNIX", "Bx": "BSD", "Nx": "NetBSD", "Ox": "OpenBSD", "Fx": "FreeBSD", "Dx": "DragonFly"}
+# What a macro says without words of its own.
+_ALONE = {**_NAMES, "Fl": "-", "Ar": "file ..."}
 _ENDS = frozenset(".,;:?!)]")
 _BEGINS = frozenset("([")
 _LISTS = {"bullet": "ul", "dash": "ul", "hyphen": "ul", "item": "ul", "column": "ul", "enum": "ol"}
@@ -146,13 +148,7 @@ class Mdoc:
         if name == "Ta":
             made.append(" | ")
             return "", True
-        told = (
-            self._name
-            if name == "Nm"
-            else "-"
-            if name == "Fl"
-            else _NAMES.get(name, "file ..." if name == "Ar" else "")
-        )
+        told = self._name if name == "Nm" else _ALONE.get(name, "")
         if alone and told:
             made += [*space, _styled("Cm" if name in ("Nm", "Fl") else "", as_html(told))]
             return "", name == "Fl"

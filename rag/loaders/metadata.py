@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from rag.loaders.decoding import normalise
+from rag.shown import first_of
 from rag.types import Scalar
 
 _RESERVED = {"source", "document_id", "page", "headings", "chunk", "format"}
@@ -26,8 +27,6 @@ _LONGEST_TITLE = 1_000
 _MOST_FIELDS = 100
 _MOST_VALUES = 100
 _MOST_CHARACTERS = 16_384
-# So many fields are named in a report.
-_NAMED = 3
 
 Value = Scalar | tuple[Scalar, ...]
 
@@ -68,10 +67,9 @@ def clean(metadata: Mapping[str, object]) -> Cleaned:
 
 def _beyond(names: list[str]) -> Iterator[str]:
     if names:
-        told = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
         yield (
-            f"{len(names):,} of its fields are left out ({told}): a document keeps {_MOST_FIELDS} fields "
-            f"of {_MOST_CHARACTERS:,} characters together"
+            f"{len(names):,} of its fields are left out ({first_of(names)}): a document keeps "
+            f"{_MOST_FIELDS} fields of {_MOST_CHARACTERS:,} characters together"
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from rag.loaders.archive import CREATOR, TITLE, open_archive, parse_xml
+from rag.loaders.archive import open_archive, parse_xml, properties
 from rag.loaders.html import read
 from rag.loaders.raw import RawFile, join_pages
 from rag.loaders.rows import paragraphs
@@ -37,8 +37,7 @@ _MOST_REPEATED = 100
 def load_text(file: RawFile) -> Iterable[Document]:
     body, about = _content(file)
     page = read(f"<body>{''.join(_html(body))}</body>")
-    title = about.pop("title") or page.title
-    yield file.document(page.text, {**about, "title": title}, markup="markdown")
+    yield file.document(page.text, {**about, "title": about.get("title") or page.title}, markup="markdown")
 
 
 def load_sheets(file: RawFile) -> Iterable[Document]:
@@ -66,15 +65,11 @@ def _content(file: RawFile) -> tuple[Element, dict[str, object]]:
         if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
             raise Unreadable("encrypted")
         root = parse_xml(archive.read("content.xml"))
-        about = parse_xml(archive.read("meta.xml")) if "meta.xml" in names else None
+        about = properties(parse_xml(archive.read("meta.xml"))) if "meta.xml" in names else {}
     body = root.find(f"{_OFFICE}body")
     if body is None:
         raise Unreadable("damaged: it has no body")
-    return body, {"title": _words(about, TITLE), "author": _words(about, CREATOR)}
-
-
-def _words(about: Element | None, tag: str) -> str | None:
-    return " ".join((about.findtext(f".//{tag}") or "").split()) or None if about is not None else None
+    return body, about
 
 
 def _slide(slide: Element, number: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rag.loaders import formatted
 from rag.loaders.decoding import normalise
-from rag.loaders.inline import Run, as_markdown, spaced
+from rag.loaders.inline import Run, as_markdown, fence_for, spaced
 from rag.loaders.rows import is_header
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Writer:
         text = text.translate({ord(_OPEN): None, ord(_CLOSE): None, 0xAD: None})
         if formatted.is_page(text):
             return [self._taken() + formatted.as_markdown(text)]
-        fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
+        fence = fence_for(text)
         return [f"{self._taken()}{fence}\n{text}\n{fence}"]
 
     # --- lists --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.loaders.inline import Run, as_markdown
+from rag.loaders.inline import Run, as_markdown, fence_for
 from rag.loaders.pdf_geometry import ALIGNED, Placed, Usual, is_bullet, is_label, split_at
 from rag.loaders.pdf_lines import Line, Word
 from rag.loaders.pdf_tables import Table, table_at
@@ -237,7 +237,7 @@ class _Writer:
     def _code(self, taken: Sequence[Placed]) -> list[str]:
         left = min(placed.x for placed in taken)
         wide = max((_width(placed.line) for placed in taken), default=0.0)
-        fence = "`" * max(3, 1 + max(_longest_run(placed.line.text) for placed in taken))
+        fence = fence_for("\n".join(placed.line.text for placed in taken))
         lines: list[str] = []
         for at, placed in enumerate(taken):
             if at and not placed.opens and taken[at - 1].gap(placed) > _EMPTY_LINE * self.usual.leading:
@@ -300,7 +300,3 @@ def _width(line: Line) -> float:
     """Of one letter."""
     word = max(line.words, key=lambda word: len(word.text))
     return (word.right - word.x) / len(word.text)
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, re.findall("`+", text)), default=0)

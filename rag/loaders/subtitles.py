@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rag.loaders.raw import RawFile
+from rag.loaders.raw import RawFile, join_pages
 from rag.loaders.unreadable import Unreadable
 from rag.types import Document
 
@@ -33,11 +33,9 @@ def load(file: RawFile) -> Iterable[Document]:
     if not cues:
         raise Unreadable(f"no cue with its times in it: no {file.format} file")
     paragraphs = list(_paragraphs(cues))
-    anchors, at = [], 0
-    for start, text in paragraphs:
-        anchors.append((at, f"t={start}"))
-        at += len(text) + len("\n\n")
-    yield file.document("\n\n".join(text for _, text in paragraphs), anchors=tuple(anchors))
+    text, places = join_pages(said for _, said in paragraphs)
+    anchors = tuple((at, f"t={start}") for at, (start, _) in zip(places, paragraphs, strict=True))
+    yield file.document(text, anchors=anchors)
 
 
 def _cues(text: str) -> Iterator[_Cue]:

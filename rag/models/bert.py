@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rag.errors import ModelError, RagError
-from rag.models.folder import read_json, weights_hash
-from rag.models.soundness import REMEDY, damaged
+from rag.models.folder import weights_hash
+from rag.models.soundness import REMEDY, damaged, read_described
 from rag.services.validation import first_problem
 from rag.types import Floats
 
@@ -79,7 +79,7 @@ def network_hash(folder: Path) -> str:
 
 def why_not_bert(folder: Path) -> str:
     """The reason why this model cannot be read here; empty where it can."""
-    config = read_json(folder / "config.json")
+    config = read_described(folder / "config.json")
     if (family := config.get("model_type")) not in _FAMILIES:
         return f"its model_type is {family!r}, not one of {', '.join(_FAMILIES)}"
     if config.get("hidden_act") not in _GELU:
@@ -101,7 +101,7 @@ def _why_not_read(folder: Path) -> str:
 
 
 def read_bert(folder: Path) -> Bert:
-    config = read_json(folder / "config.json")
+    config = read_described(folder / "config.json")
     try:
         roberta = config["model_type"] != "bert"
         return Bert(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rag.models.bert import Pooling
 from rag.models.choice import Choice, Precision, Runtime, choose
-from rag.models.folder import modules, read_json
+from rag.models.folder import modules
 from rag.models.once import once
 from rag.models.queue import Engine, Outputs, SharedQueue
+from rag.models.soundness import read_described
 from rag.models.tokens import Tokens
 
 _READ = ("Transformer", "Pooling", "Normalize")
@@ -48,14 +49,14 @@ def _why_not(folder: Path) -> str:
     kinds = [str(step.get("type", "")).rsplit(".", 1)[-1] for step in modules(folder)]
     if other := [kind for kind in kinds if kind not in _READ]:
         return f"it has a step of the kind {other[0]}"
-    if read_json(folder / "sentence_bert_config.json").get("do_lower_case"):
+    if read_described(folder / "sentence_bert_config.json").get("do_lower_case"):
         return "it lowers its texts' case outside of its tokenizer"
     return "" if _pooling(folder) else "its pooling is neither the mean nor the first token"
 
 
 def _pooling(folder: Path) -> Pooling | None:
     steps = [step for step in modules(folder) if str(step.get("type", "")).endswith("Pooling")]
-    said = read_json(folder / str(steps[0].get("path", "")) / "config.json") if steps else {}
+    said = read_described(folder / str(steps[0].get("path", "")) / "config.json") if steps else {}
     if not said:
         return "mean"  # as sentence-transformers does for a plain transformers model
     if isinstance(said.get("pooling_mode"), str):

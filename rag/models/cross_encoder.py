@@ -8,9 +8,10 @@ from typing import Protocol
 
 from rag.errors import ModelError
 from rag.models.choice import Choice, Precision, Runtime, choose
-from rag.models.folder import modules, read_json, reading_window
+from rag.models.folder import modules, reading_window
 from rag.models.once import once
 from rag.models.queue import Engine, SharedQueue
+from rag.models.soundness import read_described
 from rag.models.tokenizer import load_tokenizer, marked, room_for_passage
 
 
@@ -59,7 +60,7 @@ load_cross_encoder = once(_load)
 
 def _check_head(folder: Path) -> None:
     """A model without a head would get one of random numbers from sentence-transformers, with a log line."""
-    config = read_json(folder / "config.json")
+    config = read_described(folder / "config.json")
     if not config:
         raise ModelError(f"{folder} has no config.json")
     architecture = (config.get("architectures") or [""])[0]

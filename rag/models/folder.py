@@ -144,12 +144,7 @@ def reading_window(folder: Path) -> int:
 
 
 def _length(path: Path, key: str, otherwise: int) -> int:
-    value = read_json(path).get(key) or otherwise
+    value = read_described(path).get(key) or otherwise
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _UNLIMITED:
         raise damaged(path, f"{key} is {str(value)[:40]}, no number of tokens")
     return int(value)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Empty where the file is not there."""
-    return read_described(path)

@@ -17,9 +17,10 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.bert import Bert, read_bert
 from rag.models.choice import Choice, Precision, choose
-from rag.models.folder import BUNDLED_NAME, find_model, read_json, reading_window, weights_hash
+from rag.models.folder import BUNDLED_NAME, find_model, reading_window, weights_hash
 from rag.models.once import once
 from rag.models.queue import Engine, SharedQueue
+from rag.models.soundness import read_described
 from rag.models.tokenizer import load_tokenizer, marked, room_for_passage
 from rag.types import Reading
 
@@ -70,7 +71,7 @@ load_reading = once(_load)
 
 def merged(folder: Path, body: Path) -> Bert:
     """The body with the weights of this folder in place of its own, both checked byte for byte."""
-    record = read_json(folder / RECORD)
+    record = read_described(folder / RECORD)
     for said, place in (("body", body), ("weights", folder)):
         if (found := weights_hash(place)) != (wanted := str(record.get(said))):
             raise ModelError(

@@ -67,12 +67,10 @@ class EmbeddedIndex:
         in_chroma: Callable[[], int],
         passages: Passages | None,
     ) -> None:
-        self._exact, self._open_chroma, self._in_chroma, self._passages = (
-            exact,
-            open_chroma,
-            in_chroma,
-            passages,
-        )
+        self._exact = exact
+        self._open_chroma = open_chroma
+        self._in_chroma = in_chroma
+        self._passages = passages
         self._lacks = _lacks(exact, passages)
         self._reading = Lock()
         self._lent: Rows | None = None
